@@ -1,0 +1,314 @@
+//! The packed set: a dictionary of names, each with a value, searched in place.
+//!
+#![doc = include_str!("format.md")]
+
+mod bits;
+#[cfg(feature = "build")]
+pub(crate) mod build;
+#[cfg(feature = "build")]
+mod cluster;
+mod contexts;
+mod cursor;
+pub(crate) mod key;
+mod model;
+mod point;
+
+use self::cursor::Cursor;
+use self::key::SEPARATOR;
+use self::model::{Model, ModelLayout};
+use self::point::PointModel;
+use crate::octets::{Octets, u32_at};
+
+/// Where the parts of a packed set lie in its section; see the [module](self).
+///
+/// Holding one proves that all parts are inside a section of the length it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetLayout {
+    entry_count: u32,
+    block_count: usize,
+    interval: u8,
+    sub_blocks: u8,
+    /// What the second and third symbol back weigh in a tail context; 0 below that order.
+    scales: [usize; 2],
+    point_rows: usize,
+    points: usize,
+    shared: ModelLayout,
+    forks: ModelLayout,
+    tails: ModelLayout,
+    values: ModelLayout,
+    index: usize,
+}
+
+impl SetLayout {
+    /// Octets before the point model.
+    const HEADER_LEN: usize = 12 + 4 * model::HEADER_LEN;
+
+    /// Reads and checks the header; O(1). `None` when the section is not a packed set.
+    pub(crate) fn read(section: &[u8]) -> Option<SetLayout> {
+        let mut header = Octets::new(section);
+        let entry_count = header.u32()?;
+        let block_count = header.u32()? as usize;
+        let interval = header.u8()?;
+        let sub_blocks = header.u8()?;
+        let order = header.u8()?;
+        let point_rows = usize::from(header.u8()?);
+        let names_by_block = u64::from(interval) * u64::from(sub_blocks);
+        if names_by_block == 0
+            || u64::from(entry_count).div_ceil(names_by_block) != block_count as u64
+            || !matches!(point_rows, 1 | key::SYMBOL_COUNT)
+        {
+            return None;
+        }
+        let scales = match order {
+            1 => [0, 0],
+            2 => [key::SYMBOL_COUNT, 0],
+            3 => [key::SYMBOL_COUNT, key::SYMBOL_COUNT * key::SYMBOL_COUNT],
+            _ => return None,
+        };
+        let points = SetLayout::HEADER_LEN;
+        let at = points + point_rows * point::ROW_LEN;
+        let (shared, at) = ModelLayout::read(&mut header, at)?;
+        let (forks, at) = ModelLayout::read(&mut header, at)?;
+        let (tails, at) = ModelLayout::read(&mut header, at)?;
+        let (values, index) = ModelLayout::read(&mut header, at)?;
+        let layout = SetLayout {
+            entry_count,
+            block_count,
+            interval,
+            sub_blocks,
+            scales,
+            point_rows,
+            points,
+            shared,
+            forks,
+            tails,
+            values,
+            index,
+        };
+        layout.view(section).map(|_| layout)
+    }
+
+    pub(crate) fn entry_count(&self) -> u32 {
+        self.entry_count
+    }
+
+    /// The set in the section this layout was read from; O(1).
+    pub(crate) fn view<'a>(&self, section: &'a [u8]) -> Option<Set<'a>> {
+        let index_len = self.block_count.checked_mul(4)?;
+        let starts = self.index.checked_add(index_len)?;
+        let payload = starts.checked_add(index_len)?;
+        let point_rows = section.get(self.points..)?.get(..self.point_rows * point::ROW_LEN)?;
+        Some(Set {
+            entry_count: self.entry_count,
+            interval: usize::from(self.interval),
+            sub_blocks: usize::from(self.sub_blocks),
+            scales: self.scales,
+            point_model: PointModel::new(point_rows),
+            shared: self.shared.view(section)?,
+            forks: self.forks.view(section)?,
+            tails: self.tails.view(section)?,
+            values: self.values.view(section)?,
+            points: section.get(self.index..starts)?,
+            starts: section.get(starts..payload)?,
+            payload: section.get(payload..)?,
+        })
+    }
+}
+
+/// A packed set ready to search.
+#[derive(Clone, Copy)]
+pub(crate) struct Set<'a> {
+    entry_count: u32,
+    interval: usize,
+    sub_blocks: usize,
+    scales: [usize; 2],
+    point_model: PointModel<'a>,
+    shared: Model<'a>,
+    forks: Model<'a>,
+    tails: Model<'a>,
+    values: Model<'a>,
+    points: &'a [u8],
+    starts: &'a [u8],
+    payload: &'a [u8],
+}
+
+/// An entry that is the query or one of its parents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    /// Symbols of the entry's key.
+    pub(crate) key_len: usize,
+    /// The value the entry was built with.
+    pub(crate) value: u16,
+}
+
+/// The greatest entry not behind a key.
+struct Predecessor {
+    /// Symbols shared with the key.
+    matched: usize,
+    /// Symbols of the entry.
+    len: usize,
+    value: u16,
+}
+
+impl Predecessor {
+    fn at(cursor: &Cursor<'_>, matched: usize) -> Predecessor {
+        Predecessor { matched, len: cursor.symbols().len(), value: cursor.value() }
+    }
+}
+
+impl<'a> Set<'a> {
+    /// The entries that are `key` or a parent of it, longest first.
+    pub(crate) fn matches<'k>(&self, key: &'k [u8]) -> Matches<'a, 'k> {
+        Matches { set: *self, key, search_len: Some(key.len()) }
+    }
+
+    /// Every entry in order, for hosts: a full decode.
+    pub(crate) fn entries(&self) -> Entries<'a> {
+        Entries { set: *self, cursor: None, next: 0 }
+    }
+
+    fn block_count(&self) -> usize {
+        self.points.len() / 4
+    }
+
+    /// How many entries the block holds: all alike but the last.
+    fn block_len(&self, block: usize) -> usize {
+        let by_block = self.interval * self.sub_blocks;
+        (self.entry_count as usize).saturating_sub(block.saturating_mul(by_block)).min(by_block)
+    }
+
+    fn block_start(&self, block: usize) -> Option<usize> {
+        Some(u32_at(self.starts, block.checked_mul(4)?)? as usize)
+    }
+
+    fn predecessor(&self, key: &[u8]) -> Option<Predecessor> {
+        let block = self.block_of(key)?;
+        let mut cursor = Cursor::open(self, block)?;
+        let (mut matched, _) = cursor.compare(key, 0);
+        // Entries of the block from the restart under the cursor on; decreases.
+        let mut remaining = self.block_len(block);
+        while remaining > self.interval {
+            let mut next = cursor.clone();
+            next.pass_sub_block()?;
+            if !next.advance(self, key, &mut matched)? {
+                break;
+            }
+            cursor = next;
+            remaining -= self.interval;
+        }
+        let mut found = Predecessor::at(&cursor, matched);
+        cursor.enter();
+        for _ in 1..remaining.min(self.interval) {
+            if found.matched == key.len() && found.len == key.len() {
+                break;
+            }
+            if !cursor.advance(self, key, &mut matched)? {
+                break;
+            }
+            found = Predecessor::at(&cursor, matched);
+        }
+        Some(found)
+    }
+
+    /// The last block whose first key is not behind `key`.
+    fn block_of(&self, key: &[u8]) -> Option<usize> {
+        let point = self.point_model.point(key);
+        // Blocks from `low` to `high` share the key's point; ends because the gap halves.
+        let mut low = self.blocks_where(|other| other < point);
+        let mut high = self.blocks_where(|other| other <= point);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if Cursor::open(self, middle)?.compare(key, 0).1 {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low.checked_sub(1)
+    }
+
+    /// How many points, from the first, satisfy `before`; ends because the gap halves.
+    fn blocks_where(&self, before: impl Fn(u32) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.block_count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if u32_at(self.points, middle * 4).is_some_and(&before) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+/// See [`Set::matches`].
+pub(crate) struct Matches<'a, 'k> {
+    set: Set<'a>,
+    key: &'k [u8],
+    /// The length of the prefix to search next; decreases with every search.
+    search_len: Option<usize>,
+}
+
+impl Iterator for Matches<'_, '_> {
+    type Item = Match;
+
+    fn next(&mut self) -> Option<Match> {
+        // Ends because `search_len` decreases.
+        while let Some(len) = self.search_len.take() {
+            let key = self.key.get(..len)?;
+            let found = self.set.predecessor(key)?;
+            let is_whole = found.matched == found.len;
+            let is_parent = key.get(found.len).is_none_or(|&symbol| symbol == SEPARATOR);
+            let is_match = is_whole && is_parent;
+            if found.value & 1 == 1 {
+                // Parents of a match are shorter than it; those of a stranger may be all
+                // that it shares with the key.
+                let limit = if is_match { found.len } else { (found.matched + 1).min(len) };
+                let shorter = key.get(..limit).unwrap_or(&[]);
+                self.search_len = shorter.iter().rposition(|&symbol| symbol == SEPARATOR);
+            }
+            if is_match {
+                return Some(Match { key_len: found.len, value: found.value >> 1 });
+            }
+        }
+        None
+    }
+}
+
+/// See [`Set::entries`].
+pub(crate) struct Entries<'a> {
+    set: Set<'a>,
+    cursor: Option<Cursor<'a>>,
+    next: u32,
+}
+
+impl Entries<'_> {
+    /// Goes to the next entry and shows its key's symbols and its value. `None` behind the
+    /// last, and where the bytes are not a sound set: count, and compare with
+    /// [`SetLayout::entry_count`].
+    pub(crate) fn advance(&mut self) -> Option<(&[u8], u16)> {
+        if self.next >= self.set.entry_count {
+            return None;
+        }
+        let by_block = self.set.interval * self.set.sub_blocks;
+        let (block, within) = (self.next as usize / by_block, self.next as usize % by_block);
+        if within % self.set.interval == 0 {
+            let mut cursor = Cursor::open(&self.set, block)?;
+            for _ in 0..within / self.set.interval {
+                cursor.pass_sub_block()?;
+                cursor.next(&self.set)?;
+            }
+            self.cursor = Some(cursor);
+        } else {
+            let cursor = self.cursor.as_mut()?;
+            if within % self.set.interval == 1 {
+                cursor.enter();
+            }
+            cursor.next(&self.set)?;
+        }
+        self.next += 1;
+        let cursor = self.cursor.as_ref()?;
+        Some((cursor.symbols(), cursor.value() >> 1))
+    }
+}
