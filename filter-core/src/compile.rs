@@ -246,7 +246,8 @@ impl Compiler {
         if self.never_block.is_empty() {
             return Ok(None);
         }
-        let mut set = SetBuilder::new(BlockShape { interval: 8, sub_blocks: 4 });
+        // The set is small and asked for every name: a block for each entry, found by the index.
+        let mut set = SetBuilder::new(BlockShape { interval: 1, sub_blocks: 1 });
         for (key, scope) in &self.never_block {
             let parents = parents(key).filter_map(|parent| self.never_block.get(parent));
             if !parents.clone().any(|scope| scope.covers_below()) {

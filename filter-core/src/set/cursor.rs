@@ -143,11 +143,14 @@ impl<'a> Cursor<'a> {
         let mut near = self.symbol_before(at, 1);
         let mut middle = self.symbol_before(at, 2);
         let mut far = self.symbol_before(at, 3);
+        // A copy stays in registers: this loop is where a search spends its time.
+        let mut bits = self.bits;
         // Ends because `at` grows to the size of the key.
         loop {
             let context = near + middle_scale * middle + far_scale * far;
-            let symbol = set.tails.decode(context, &mut self.bits)?;
+            let symbol = set.tails.decode(context, &mut bits)?;
             if symbol == u16::from(END) {
+                self.bits = bits;
                 self.len = u8::try_from(at).ok()?;
                 return Some(());
             }

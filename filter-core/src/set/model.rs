@@ -97,7 +97,7 @@ pub(crate) struct Model<'a> {
 impl Model<'_> {
     /// The symbol the next bits stand for in `context`. `None` on a context or bits that a
     /// sound image does not have.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(&self, context: usize, bits: &mut Bits<'_>) -> Option<u16> {
         let code = match self.map.get(context) {
             Some(&code) => usize::from(code),
@@ -120,6 +120,8 @@ impl Model<'_> {
         }
     }
 
+    /// A word longer than the fast table knows: every tenth or so.
+    ///
     /// Ends because the length grows to the model's longest.
     fn decode_long(&self, record: usize, window: u32) -> Option<(usize, u32)> {
         for index in 0..self.long_lengths {

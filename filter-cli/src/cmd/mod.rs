@@ -1,0 +1,12 @@
+//! The commands, one file each: its arguments, and `run`, which does the work and says how it
+//! ended.
+
+pub mod build;
+pub mod check;
+pub mod diff;
+pub mod explain;
+pub mod export;
+pub mod generate;
+pub mod info;
+pub mod lint;
+pub mod verify;

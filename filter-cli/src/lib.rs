@@ -1,0 +1,24 @@
+//! The host half of Gardefou: lists and configuration in, images and answers out. The binary
+//! `gardefou` is [`args::Cli`] and nothing more.
+//!
+//! In the order of the flow: [`config`] says which [`lists`] are read; [`cache`] keeps each as
+//! a [`list_map`]; [`limits`] stops what must be looked at first; [`merge`] unites the maps for
+//! the compiler; [`audit`] tries the words of the image; [`replace`] puts image and [`why`]
+//! index in place; [`report`] shows what became of every line. [`cmd`] has the commands.
+
+pub mod args;
+pub mod audit;
+pub mod cache;
+pub mod cmd;
+pub mod config;
+pub mod dialects;
+pub mod embedded;
+pub mod image;
+pub mod limits;
+pub mod list_map;
+pub mod lists;
+pub mod merge;
+pub mod output;
+pub mod replace;
+pub mod report;
+pub mod why;
