@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# The one entry point for developers and CI: ./ci.sh STEP...   (without a step: all)
+#
+#   fmt         is everything formatted?
+#   lint        clippy; a warning is an error
+#   doc         the API documentation; a warning is an error
+#   test        every test: the workspace, then nostd, no-panic, replay and fuzz-smoke
+#   nostd       filter-core on four bare-metal targets, without features and without a heap
+#   no-panic    the query path cannot panic, by a link that would fail; and it does fail
+#   replay      the bodies of the fuzz targets over past findings, on the stable toolchain
+#   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz
+#   deny        licenses, sources and advisories of dependencies; wants cargo-deny
+#   all         fmt lint doc test deny
+#
+# Wants rustup and a C compiler; the pinned toolchain and its targets it installs itself.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# filter-core builds for these; firmware proves itself on the third.
+targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi thumbv8m.main-none-eabi)
+proof_target=thumbv7em-none-eabi
+fuzz_targets=(image dns_name list_line config)
+target_dir=${CARGO_TARGET_DIR:-target}
+[[ $target_dir == /* ]] || target_dir=$PWD/$target_dir
+tools=$target_dir/tools
+
+export CARGO_TARGET_DIR=$target_dir CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+export PATH=$tools/bin:$PATH
+
+# -- Steps -------------------------------------------------------------------------------------
+
+fmt() {
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+}
+
+lint() {
+    cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+    cargo clippy --locked -p filter-core --target "$proof_target" -- -D warnings
+    (cd firmware && cargo clippy --locked --target "$proof_target" -- -D warnings)
+    cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+}
+
+doc() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features
+}
+
+test() {
+    local log=$target_dir/test.log
+    mkdir -p "$target_dir"
+    {
+        cargo test --locked --workspace
+        # Alone, filter-core has no features: what a device links is tested as such.
+        cargo test --locked -p filter-core
+        step nostd
+        step no-panic
+        step replay
+        step fuzz-smoke
+    } 2>&1 | tee "$log"
+    awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+        END { print passed " passed, " failed " failed, " skipped " skipped" }' "$log"
+}
+
+nostd() {
+    for target in "${targets[@]}"; do
+        cargo build --locked --release -p filter-core --target "$target"
+    done
+}
+
+no-panic() {
+    link_proof
+    if command -v size >/dev/null; then
+        size "$target_dir/$proof_target/firmware/no_panic"
+    fi
+    # The control: with a panic planted, the same link must fail, and for that reason.
+    local log=$target_dir/no-panic.log
+    if link_proof --features with-panic 2>"$log"; then
+        die "the proof links although a panic was planted: it proves nothing"
+    fi
+    grep -q "undefined symbol: gardefou_query_path_can_panic" "$log" ||
+        { cat "$log" >&2; die "the control failed for another reason than the planted panic"; }
+    echo "no panic on the query path; a planted one is found"
+}
+
+# The profile is in firmware/.cargo/config.toml, which cargo reads in that folder.
+link_proof() {
+    (cd firmware && cargo build --locked --profile firmware --target "$proof_target" \
+        --bin no_panic "$@")
+}
+
+replay() {
+    cargo test --manifest-path fuzz/Cargo.toml
+}
+
+fuzz-smoke() {
+    rustup toolchain list | grep -q '^nightly' ||
+        { skip "fuzz-smoke" "rustup toolchain install nightly"; return; }
+    cargo fuzz --version >/dev/null 2>&1 || [[ ${CI:-} != true ]] ||
+        cargo install cargo-fuzz --locked --root "$tools"
+    cargo fuzz --version >/dev/null 2>&1 ||
+        { skip "fuzz-smoke" "cargo install cargo-fuzz --locked"; return; }
+    # Without a sanitizer: our code has no unsafe, and everything is built twice as fast.
+    cargo +nightly fuzz build --fuzz-dir fuzz --sanitizer none
+    local target log
+    for target in "${fuzz_targets[@]}"; do
+        log=$target_dir/fuzz-$target.log
+        mkdir -p "fuzz/corpus/$target"
+        cargo +nightly fuzz run --fuzz-dir fuzz --sanitizer none "$target" \
+            "fuzz/corpus/$target" "fuzz/regressions/$target" -- \
+            -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 \
+            -print_final_stats=1 >"$log" 2>&1 ||
+            { tail -40 "$log" >&2; die "fuzz target $target found something"; }
+        echo "$target: $(awk '/number_of_executed_units/ { print $2 }' "$log") runs, no finding"
+    done
+}
+
+deny() {
+    cargo deny --version >/dev/null 2>&1 ||
+        { skip "deny" "cargo install cargo-deny --locked"; return; }
+    cargo deny check
+}
+
+all() {
+    for name in fmt lint doc test deny; do
+        step "$name"
+    done
+}
+
+# -- Running them ------------------------------------------------------------------------------
+
+die() {
+    echo "ci.sh: error: $*" >&2
+    exit 1
+}
+
+# skip STEP HINT: says that an optional step was not run, and how to have it run.
+skip() {
+    echo "ci.sh: $1 skipped; to run it: $2"
+}
+
+step() {
+    echo "== $1"
+    local start=$SECONDS
+    "$1"
+    echo "== $1: $((SECONDS - start)) s"
+}
+
+prepare() {
+    command -v cc >/dev/null || die "no C compiler: install one (Debian: apt-get install gcc)"
+    command -v rustup >/dev/null || die "no rustup: see https://rustup.rs"
+    # Reads rust-toolchain.toml; returns at once when everything is there.
+    rustup --quiet toolchain install >/dev/null ||
+        die "cannot install the toolchain of rust-toolchain.toml (wants rustup 1.28 or newer)"
+}
+
+prepare
+for name in "${@:-all}"; do
+    case $name in
+    fmt | lint | doc | test | nostd | no-panic | replay | fuzz-smoke | deny | all) step "$name" ;;
+    *) die "unknown step \`$name\`: see the top of ci.sh" ;;
+    esac
+done
