@@ -38,6 +38,7 @@ pub struct Filter<D> {
     classes: Span,
     rules: (Span, SetLayout),
     never_block: Option<(Span, SetLayout)>,
+    never_block_zones: Zones,
     keywords: Option<Span>,
     categories: Span,
     lists: Span,
@@ -90,6 +91,8 @@ impl<D: AsRef<[u8]>> Filter<D> {
             classes,
             rules: (rules, rules_layout),
             never_block,
+            never_block_zones: never_block
+                .map_or(Zones::NONE, |(span, layout)| Zones::of(&layout, span.of(image))),
             keywords,
             categories,
             lists,
@@ -284,6 +287,9 @@ impl<D: AsRef<[u8]>> Filter<D> {
 
     fn never_blocked(&self, image: &[u8], key: &[u8]) -> Option<Trigger> {
         let (span, layout) = self.never_block?;
+        if !self.never_block_zones.may_hold(key) {
+            return None;
+        }
         let set = layout.view(span.of(image))?;
         let covering = |found: &Match| {
             let scope = u8::try_from(found.value).ok().and_then(Scope::from_code);
@@ -291,6 +297,51 @@ impl<D: AsRef<[u8]>> Filter<D> {
         };
         let found = set.matches(key).find(covering)?;
         Some(trigger(found.key_len, key))
+    }
+}
+
+/// A sketch of the zones, by their last two labels, in which a small set has names: most
+/// queries need no search then. 128 octets; wrong only in saying that a zone may hold some.
+#[derive(Clone, Copy)]
+struct Zones([u32; 32]);
+
+impl Zones {
+    const NONE: Zones = Zones([0; 32]);
+    const ALL: Zones = Zones([u32::MAX; 32]);
+
+    /// Decodes the whole set once, when an image is opened.
+    fn of(layout: &SetLayout, section: &[u8]) -> Zones {
+        let Some(set) = layout.view(section) else { return Zones::ALL };
+        let mut zones = Zones::NONE;
+        let mut entries = set.entries();
+        let mut count = 0;
+        while let Some((key, _)) = entries.advance() {
+            let Some(zone) = Zones::zone(key) else { return Zones::ALL };
+            zones.0[usize::from(zone >> 5)] |= 1 << (zone & 31);
+            count += 1;
+        }
+        if count == layout.entry_count() { zones } else { Zones::ALL }
+    }
+
+    fn may_hold(&self, key: &[u8]) -> bool {
+        let bit = |zone: u16| self.0[usize::from(zone >> 5)] >> (zone & 31) & 1 == 1;
+        Zones::zone(key).is_none_or(bit)
+    }
+
+    /// A number below 1,024 for the last two labels of a key; `None` for a single label.
+    ///
+    /// The hash is FNV-1a (Fowler, Noll, Vo), folded.
+    fn zone(key: &[u8]) -> Option<u16> {
+        let mut hash = 0x811C_9DC5u32;
+        let mut separators = 0;
+        for &symbol in key {
+            separators += u8::from(symbol == SEPARATOR);
+            if separators == 2 {
+                break;
+            }
+            hash = (hash ^ u32::from(symbol)).wrapping_mul(0x0100_0193);
+        }
+        (separators > 0).then_some((hash >> 22) as u16)
     }
 }
 

@@ -213,7 +213,9 @@ impl ListSet {
 
     /// The indices in the set, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |&list| self.contains(list))
+        (0..8u8).filter(move |&word| self.0[usize::from(word & 7)] != 0).flat_map(move |word| {
+            (word * 32..=word * 32 + 31).filter(move |&list| self.contains(list))
+        })
     }
 }
 

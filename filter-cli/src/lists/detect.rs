@@ -42,8 +42,6 @@ fn mark(line: &[u8]) -> Option<Format> {
         Some(Format::Dnsmasq)
     } else if starts(&[b"local-zone:", b"local-data:", b"server:"]) {
         Some(Format::Unbound)
-    } else if starts(&[b"*.", b".", b"="]) {
-        Some(Format::Wildcard)
     } else {
         let mut words = lines::words(lines::without_comment(line));
         let first = words.next()?;
@@ -51,9 +49,13 @@ fn mark(line: &[u8]) -> Option<Format> {
             // An address alone is dirt of a plain list.
             return Some(if words.next().is_some() { Format::Hosts } else { Format::Domains });
         }
-        match words.take(3).any(is_record_word) {
-            true => Some(Format::Rpz),
-            false => Some(Format::Domains),
+        // A zone file has wildcards too: its records come first.
+        if words.take(3).any(is_record_word) {
+            Some(Format::Rpz)
+        } else if starts(&[b"*.", b".", b"="]) {
+            Some(Format::Wildcard)
+        } else {
+            Some(Format::Domains)
         }
     }
 }

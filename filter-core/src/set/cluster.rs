@@ -9,7 +9,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::bits::WINDOW;
-use super::model::{FAST_BITS, FAST_LEN, SLOW};
+use super::model::{FAST_BITS, FAST_LEN, RecordParts, SLOW};
 
 /// How often each context saw each symbol.
 pub(super) struct Histogram {
@@ -111,32 +111,15 @@ impl ModelWriter {
     /// The tables, as the [`model`](super::model) lays them out.
     pub(super) fn write_tables(&self, out: &mut Vec<u8>) {
         out.extend(&self.map);
-        let (longest, rank_count, width) = (self.longest(), self.rank_count(), self.width());
+        let (longest, width, parts) = (self.longest(), self.width(), self.parts());
         for (words, ranked) in self.words.iter().zip(&self.ranked) {
-            let length_of = |rank: usize| u32::from(words[usize::from(ranked[rank])].1);
-            let word_of = |rank: usize| u32::from(words[usize::from(ranked[rank])].0);
-            let mut fast = [SLOW; FAST_LEN];
-            for rank in 0..ranked.len() {
-                let length = length_of(rank);
-                if length <= FAST_BITS {
-                    let first = (word_of(rank) << (FAST_BITS - length)) as usize;
-                    let entry = (rank as u8) << 3 | length as u8;
-                    fast[first..first + (1 << (FAST_BITS - length))].fill(entry);
-                }
+            if parts.fast_len > 0 {
+                out.extend(fast_table(words, ranked).as_flattened());
             }
-            out.extend(fast);
-            for length in FAST_BITS + 1..=longest {
-                let first_rank = (0..ranked.len()).find(|&rank| length_of(rank) >= length);
-                let behind = (0..ranked.len()).find(|&rank| length_of(rank) > length);
-                let window = |rank: usize| word_of(rank) << (WINDOW - length_of(rank));
-                let limit = behind.map_or(1 << WINDOW, window);
-                let offset = first_rank.map_or(0, |rank| {
-                    (window(rank) >> (WINDOW - length)).wrapping_sub(rank as u32)
-                });
-                out.extend((limit as u16).to_le_bytes());
-                out.extend((offset as u16).to_le_bytes());
+            for length in longest + 1 - parts.long_count as u32..=longest {
+                out.extend(long_entry(words, ranked, length).as_flattened());
             }
-            for rank in 0..rank_count {
+            for rank in 0..self.rank_count() {
                 let symbol = ranked.get(rank).copied().unwrap_or(0);
                 out.extend(&symbol.to_le_bytes()[..width]);
             }
@@ -187,11 +170,13 @@ impl ModelWriter {
             .flat_map(|(counts, words)| counts.iter().zip(words))
             .map(|(&count, &(_, length))| u64::from(count) * u64::from(length))
             .sum();
-        let record = FAST_LEN
-            + 4 * writer.longest().saturating_sub(FAST_BITS) as usize
-            + writer.rank_count() * writer.width();
-        writer.cost = payload + 8 * (writer.map.len() + writer.words.len() * record) as u64;
+        let tables = writer.map.len() + writer.words.len() * writer.parts().stride();
+        writer.cost = payload + 8 * tables as u64;
         writer
+    }
+
+    fn parts(&self) -> RecordParts {
+        RecordParts::new(self.longest(), self.rank_count(), self.width())
     }
 
     fn rank_count(&self) -> usize {
@@ -207,6 +192,36 @@ impl ModelWriter {
         let highest = self.ranked.iter().flatten().max().copied().unwrap_or(0);
         if highest > u16::from(u8::MAX) { 2 } else { 1 }
     }
+}
+
+/// Symbol and length for each value of the next bits, where the word is short.
+fn fast_table(words: &[(u16, u8)], ranked: &[u16]) -> [[u8; 2]; FAST_LEN / 2] {
+    let mut table = [SLOW.to_le_bytes(); FAST_LEN / 2];
+    for &symbol in ranked {
+        let (word, length) = words[usize::from(symbol)];
+        if let Some(free) = FAST_BITS.checked_sub(u32::from(length)) {
+            let first = usize::from(word) << free;
+            let entry = symbol << 4 | u16::from(length);
+            table[first..first + (1 << free)].fill(entry.to_le_bytes());
+        }
+    }
+    table
+}
+
+/// Where words of this length end, and how to get from one to its rank.
+fn long_entry(words: &[(u16, u8)], ranked: &[u16], length: u32) -> [[u8; 2]; 2] {
+    let length_of = |rank: usize| u32::from(words[usize::from(ranked[rank])].1);
+    let window =
+        |rank: usize| u32::from(words[usize::from(ranked[rank])].0) << (WINDOW - length_of(rank));
+    // Ranks are sorted by length.
+    let first = ranked.partition_point(|&s| u32::from(words[usize::from(s)].1) < length);
+    let behind = ranked.partition_point(|&s| u32::from(words[usize::from(s)].1) <= length);
+    let limit = if behind < ranked.len() { window(behind) } else { 1 << WINDOW };
+    let offset = match first < behind {
+        true => (window(first) >> (WINDOW - length)).wrapping_sub(first as u32),
+        false => 0,
+    };
+    [(limit as u16).to_le_bytes(), (offset as u16).to_le_bytes()]
 }
 
 /// The symbols one context saw, without those it did not.

@@ -1,7 +1,7 @@
 //! Decodes the names of one block, in order.
 
 use super::bits::Bits;
-use super::key::{END, SEPARATOR, SYMBOL_COUNT};
+use super::key::END;
 use super::{Set, contexts};
 
 /// Stands on one entry of a block: its key, its value and the way to the next.
@@ -42,6 +42,18 @@ impl<'a> Cursor<'a> {
         cursor.tail(set, 0)?;
         cursor.value = set.values.decode(contexts::VALUE_FIRST, &mut cursor.bits)?;
         Some(cursor)
+    }
+
+    /// Stands where `other` stands, and copies no more of its key than there is.
+    pub(super) fn stand_on(&mut self, other: &Cursor<'a>) {
+        let Cursor { bits, key, len, shared, value, shared_context, sub_block } = other;
+        let len = *len;
+        let used = usize::from(len);
+        if let (Some(mine), Some(theirs)) = (self.key.get_mut(..used), key.get(..used)) {
+            mine.copy_from_slice(theirs);
+        }
+        (self.bits, self.len, self.shared, self.value) = (*bits, len, *shared, *value);
+        (self.shared_context, self.sub_block) = (*shared_context, *sub_block);
     }
 
     /// Passes the sub-block of the restart under the cursor, so that the next entry is the next
@@ -160,10 +172,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Any symbol will do: one that no key has leads to a context that no model has.
     fn put(&mut self, at: usize, symbol: u16) -> Option<()> {
-        if !(u16::from(SEPARATOR)..SYMBOL_COUNT as u16).contains(&symbol) {
-            return None;
-        }
         *self.key.get_mut(at)? = symbol as u8;
         Some(())
     }

@@ -187,13 +187,13 @@ impl<'a> Set<'a> {
         let (mut matched, _) = cursor.compare(key, 0);
         // Entries of the block from the restart under the cursor on; decreases.
         let mut remaining = self.block_len(block);
+        let mut next = cursor.clone();
         while remaining > self.interval {
-            let mut next = cursor.clone();
             next.pass_sub_block()?;
             if !next.advance(self, key, &mut matched)? {
                 break;
             }
-            cursor = next;
+            cursor.stand_on(&next);
             remaining -= self.interval;
         }
         let mut found = Predecessor::at(&cursor, matched);

@@ -6,8 +6,8 @@
 //!
 //! | octets | what |
 //! |---|---|
-//! | 32 | for each value of the next 5 bits: rank of the symbol · 8 + length, or 7 in the low three bits when the word is longer |
-//! | 4 each | for each length 6, 7, … up to the model's longest: the first 15-bit window beyond words of that length (u16), and what to take off the word to get the rank (u16, modulo 2^16) |
+//! | 128 | for each value of the next 6 bits: 16 · symbol + length of its word (u16), or 15 in the low four bits when the word is longer; absent when symbols have two octets |
+//! | 4 each | for each length 7, 8, … (1, 2, … without the table above) up to the model's longest: the first 15-bit window beyond words of that length (u16), and what to take off the word to get the rank (u16, modulo 2^16) |
 //! | 1 or 2 each | the symbols by rank |
 //!
 //! All records of a model have the same size; shorter symbol tables are filled with zeros.
@@ -16,12 +16,12 @@
 use super::bits::{Bits, WINDOW};
 use crate::octets::{Octets, u16_at};
 
-/// Words up to this length are decoded with one look at the 32-entry table.
-pub(crate) const FAST_BITS: u32 = 5;
+/// Words up to this length are decoded with one look at a table of 64 entries.
+pub(crate) const FAST_BITS: u32 = 6;
 /// Octets of that table.
-pub(crate) const FAST_LEN: usize = 1 << FAST_BITS;
+pub(crate) const FAST_LEN: usize = 2 << FAST_BITS;
 /// In the low bits of a fast entry: the word is longer than [`FAST_BITS`].
-pub(crate) const SLOW: u8 = 7;
+pub(crate) const SLOW: u16 = 15;
 /// Octets of a model's header, see [`ModelLayout::read`].
 pub(crate) const HEADER_LEN: usize = 8;
 
@@ -32,9 +32,7 @@ pub(crate) struct ModelLayout {
     context_count: usize,
     codes: usize,
     code_count: usize,
-    stride: usize,
-    long_lengths: usize,
-    wide: bool,
+    parts: RecordParts,
 }
 
 impl ModelLayout {
@@ -55,32 +53,47 @@ impl ModelLayout {
         {
             return None;
         }
-        let long_lengths = longest.saturating_sub(FAST_BITS) as usize;
-        let stride = FAST_LEN + 4 * long_lengths + symbol_count * width;
+        let parts = RecordParts::new(longest, symbol_count, width);
         let codes = at.checked_add(context_count)?;
-        let end = codes.checked_add(code_count * stride)?;
-        let layout = ModelLayout {
-            map: at,
-            context_count,
-            codes,
-            code_count,
-            stride,
-            long_lengths,
-            wide: width == 2,
-        };
+        let end = codes.checked_add(code_count * parts.stride())?;
+        let layout = ModelLayout { map: at, context_count, codes, code_count, parts };
         Some((layout, end))
     }
 
     /// The model in the section this layout was read from.
     pub(crate) fn view<'a>(&self, section: &'a [u8]) -> Option<Model<'a>> {
-        let end = self.codes + self.code_count * self.stride;
+        let end = self.codes + self.code_count * self.parts.stride();
         Some(Model {
             map: section.get(self.map..self.map + self.context_count)?,
             codes: section.get(self.codes..end)?,
-            stride: self.stride,
-            long_lengths: self.long_lengths,
-            wide: self.wide,
+            parts: self.parts,
         })
+    }
+}
+
+/// How the record of a code is divided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordParts {
+    /// Octets of the fast table: [`FAST_LEN`] or none.
+    pub(crate) fast_len: usize,
+    /// How many lengths the table of long words has.
+    pub(crate) long_count: usize,
+    /// Octets of the symbols.
+    symbols_len: usize,
+}
+
+impl RecordParts {
+    /// For a model whose longest word has `longest` bits and whose largest code has
+    /// `symbol_count` symbols of `width` octets.
+    pub(crate) fn new(longest: u32, symbol_count: usize, width: usize) -> RecordParts {
+        let fast_len = if width == 1 { FAST_LEN } else { 0 };
+        let long_count = if width == 1 { longest.saturating_sub(FAST_BITS) } else { longest };
+        RecordParts { fast_len, long_count: long_count as usize, symbols_len: symbol_count * width }
+    }
+
+    /// Octets of a record.
+    pub(crate) fn stride(&self) -> usize {
+        self.fast_len + 4 * self.long_count + self.symbols_len
     }
 }
 
@@ -89,9 +102,7 @@ impl ModelLayout {
 pub(crate) struct Model<'a> {
     map: &'a [u8],
     codes: &'a [u8],
-    stride: usize,
-    long_lengths: usize,
-    wide: bool,
+    parts: RecordParts,
 }
 
 impl Model<'_> {
@@ -104,33 +115,43 @@ impl Model<'_> {
             None if self.map.is_empty() => 0,
             None => return None,
         };
-        let record = code * self.stride;
+        let record = code * self.parts.stride();
         let window = bits.peek()?;
-        let fast = *self.codes.get(record + (window >> (WINDOW - FAST_BITS)) as usize)?;
-        let (rank, length) = match fast & 7 {
-            SLOW => self.decode_long(record, window)?,
-            length => (usize::from(fast >> 3), u32::from(length)),
-        };
-        bits.skip(length);
-        let symbols = record + FAST_LEN + 4 * self.long_lengths;
-        if self.wide {
-            u16_at(self.codes, symbols + 2 * rank)
-        } else {
-            self.codes.get(symbols + rank).map(|&symbol| u16::from(symbol))
+        if self.parts.fast_len > 0 {
+            let at = record + 2 * (window >> (WINDOW - FAST_BITS)) as usize;
+            let entry = u16_at(self.codes, at)?;
+            if entry & SLOW != SLOW {
+                bits.skip(u32::from(entry & SLOW));
+                return Some(entry >> 4);
+            }
         }
+        self.decode_long(record, window, bits)
     }
 
-    /// A word longer than the fast table knows: every tenth or so.
-    ///
-    /// Ends because the length grows to the model's longest.
-    fn decode_long(&self, record: usize, window: u32) -> Option<(usize, u32)> {
-        for index in 0..self.long_lengths {
-            let at = record + FAST_LEN + 4 * index;
+    /// A word the fast table does not have: in the tails of names, every tenth or so.
+    #[inline(never)]
+    fn decode_long(&self, record: usize, window: u32, bits: &mut Bits<'_>) -> Option<u16> {
+        let (shortest, is_wide) = match self.parts.fast_len {
+            0 => (1, true),
+            _ => (FAST_BITS + 1, false),
+        };
+        let long = record + self.parts.fast_len;
+        let symbols = long + 4 * self.parts.long_count;
+        if is_wide && self.parts.long_count == 0 {
+            return u16_at(self.codes, symbols);
+        }
+        // Ends because the length grows to the model's longest.
+        for index in 0..self.parts.long_count {
+            let at = long + 4 * index;
             if window < u32::from(u16_at(self.codes, at)?) {
-                let length = FAST_BITS + 1 + index as u32;
-                let word = (window >> (WINDOW.saturating_sub(length))) as u16;
-                let rank = word.wrapping_sub(u16_at(self.codes, at + 2)?);
-                return Some((usize::from(rank), length));
+                let length = shortest + index as u32;
+                let word = (window >> WINDOW.saturating_sub(length)) as u16;
+                let rank = usize::from(word.wrapping_sub(u16_at(self.codes, at + 2)?));
+                bits.skip(length);
+                return match is_wide {
+                    true => u16_at(self.codes, symbols + 2 * rank),
+                    false => self.codes.get(symbols + rank).map(|&symbol| u16::from(symbol)),
+                };
             }
         }
         None
