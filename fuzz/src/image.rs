@@ -83,7 +83,7 @@ fn patched(patches: &[u8]) -> Vec<u8> {
 
 /// Gives octets a header, a section table and a checksum that fit. Ids and lengths of the
 /// sections stay as they are, as far as the octets reach.
-fn put_in_order(image: &mut Vec<u8>) {
+fn put_in_order(image: &mut [u8]) {
     if image.len() < HEADER_LEN + CHECKSUM_LEN {
         return;
     }
