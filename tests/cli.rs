@@ -319,6 +319,33 @@ fn exports_read_back_with_the_same_verdicts() {
     }
 }
 
+/// The servers themselves read what is written for them.
+#[test]
+fn servers_accept_their_exports() {
+    let place = Place::new();
+    place.ok(&["build"]);
+    for format in ["rpz", "unbound", "dnsmasq"] {
+        place.ok(&["export", "--format", format, "-o", format]);
+    }
+    let unbound = place.path().join("unbound");
+    let preamble = "server:\n  directory: \".\"\n  chroot: \"\"\n  username: \"\"\n";
+    place.write("unbound.conf", format!("{preamble}include: {:?}\n", unbound.to_str().unwrap()));
+    for command in [
+        ["named-checkzone", "rpz.example", "rpz"].as_slice(),
+        &["unbound-checkconf", "unbound.conf"],
+        &["dnsmasq", "--test", "--conf-file=dnsmasq"],
+    ] {
+        match Command::new(command[0]).args(&command[1..]).current_dir(place.path()).output() {
+            Ok(output) => {
+                let text = [output.stdout, output.stderr].concat();
+                let text = String::from_utf8_lossy(&text);
+                assert!(output.status.success(), "{command:?}\n{text}");
+            }
+            Err(error) => eprintln!("skipped: {}: {error}", command[0]),
+        }
+    }
+}
+
 #[test]
 fn manuals_and_completions_are_generated() {
     let place = Place::new();

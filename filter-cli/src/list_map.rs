@@ -2,7 +2,8 @@
 //! the line that gave it first. The cache stores it, the merge unites it with others, and the
 //! why-index answers from it.
 //!
-//! A key is the symbols of the name's [`Key`], each raised by 16, and one octet for scope,
+//! A key is the symbols of the name's [`Key`], each raised until letters are ASCII
+//! letters, which `fst` writes shortest, and one octet for scope,
 //! action and importance (1 to 12). That octet sorts below every raised symbol, so the rules of
 //! a name stand right behind each other and before the names below it.
 
@@ -17,8 +18,8 @@ use crate::lists::Entry;
 /// The rules of a list.
 pub type ListMap = fst::Map<Vec<u8>>;
 
-/// What is added to the symbols of a name.
-const RAISE: u8 = 0x10;
+/// What is added to the symbols of a name: symbol 14 is the letter `a`.
+const RAISE: u8 = b'a' - 14;
 /// The octets of the rule that sort lowest and highest.
 const RULE_MIN: u8 = 1;
 const RULE_MAX: u8 = 12;

@@ -309,29 +309,36 @@ impl Zones {
     const NONE: Zones = Zones([0; 32]);
     const ALL: Zones = Zones([u32::MAX; 32]);
 
+    /// More names than this would fill the sketch, and take long to decode.
+    const NAMES_MAX: u32 = 1024;
+
     /// Decodes the whole set once, when an image is opened.
     fn of(layout: &SetLayout, section: &[u8]) -> Zones {
+        if layout.entry_count() > Zones::NAMES_MAX {
+            return Zones::ALL;
+        }
         let Some(set) = layout.view(section) else { return Zones::ALL };
         let mut zones = Zones::NONE;
         let mut entries = set.entries();
         let mut count = 0;
         while let Some((key, _)) = entries.advance() {
-            let Some(zone) = Zones::zone(key) else { return Zones::ALL };
-            zones.0[usize::from(zone >> 5)] |= 1 << (zone & 31);
+            let Some((word, bit)) = Zones::zone(key) else { return Zones::ALL };
+            zones.0[usize::from(word & 31)] |= 1 << (bit & 31);
             count += 1;
         }
         if count == layout.entry_count() { zones } else { Zones::ALL }
     }
 
     fn may_hold(&self, key: &[u8]) -> bool {
-        let bit = |zone: u16| self.0[usize::from(zone >> 5)] >> (zone & 31) & 1 == 1;
-        Zones::zone(key).is_none_or(bit)
+        Zones::zone(key)
+            .is_none_or(|(word, bit)| self.0[usize::from(word & 31)] >> (bit & 31) & 1 == 1)
     }
 
-    /// A number below 1,024 for the last two labels of a key; `None` for a single label.
+    /// The bit for the last two labels of a key, as its word and its place there, both below
+    /// 32; `None` for a single label.
     ///
     /// The hash is FNV-1a (Fowler, Noll, Vo), folded.
-    fn zone(key: &[u8]) -> Option<u16> {
+    fn zone(key: &[u8]) -> Option<(u8, u8)> {
         let mut hash = 0x811C_9DC5u32;
         let mut separators = 0;
         for &symbol in key {
@@ -341,7 +348,7 @@ impl Zones {
             }
             hash = (hash ^ u32::from(symbol)).wrapping_mul(0x0100_0193);
         }
-        (separators > 0).then_some((hash >> 22) as u16)
+        (separators > 0).then_some(((hash >> 27) as u8, (hash >> 22) as u8 & 31))
     }
 }
 

@@ -73,3 +73,8 @@ pub use name::{Labels, Name, NameError};
 pub use rule::{Action, CategorySet, ListSet, Scope};
 pub use set::key::Key;
 pub use verdict::{Hit, Tier, Trigger, Verdict};
+
+/// The example of the README must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

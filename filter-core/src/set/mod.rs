@@ -164,7 +164,8 @@ impl<'a> Set<'a> {
 
     /// Every entry in order, for hosts: a full decode.
     pub(crate) fn entries(&self) -> Entries<'a> {
-        Entries { set: *self, cursor: None, next: 0 }
+        let (cursor, remaining) = (None, self.entry_count);
+        Entries { set: *self, cursor, block: 0, sub_block: 0, place: 0, remaining }
     }
 
     fn block_count(&self) -> usize {
@@ -280,7 +281,12 @@ impl Iterator for Matches<'_, '_> {
 pub(crate) struct Entries<'a> {
     set: Set<'a>,
     cursor: Option<Cursor<'a>>,
-    next: u32,
+    /// Where the next entry is: its block, the sub-block there, and the place in it.
+    block: usize,
+    sub_block: usize,
+    place: usize,
+    /// Entries not yet shown; decreases.
+    remaining: u32,
 }
 
 impl Entries<'_> {
@@ -288,26 +294,28 @@ impl Entries<'_> {
     /// last, and where the bytes are not a sound set: count, and compare with
     /// [`SetLayout::entry_count`].
     pub(crate) fn advance(&mut self) -> Option<(&[u8], u16)> {
-        if self.next >= self.set.entry_count {
-            return None;
-        }
-        let by_block = self.set.interval * self.set.sub_blocks;
-        let (block, within) = (self.next as usize / by_block, self.next as usize % by_block);
-        if within % self.set.interval == 0 {
-            let mut cursor = Cursor::open(&self.set, block)?;
-            for _ in 0..within / self.set.interval {
+        self.remaining = self.remaining.checked_sub(1)?;
+        if self.place == 0 {
+            let mut cursor = Cursor::open(&self.set, self.block)?;
+            for _ in 0..self.sub_block {
                 cursor.pass_sub_block()?;
                 cursor.next(&self.set)?;
             }
             self.cursor = Some(cursor);
         } else {
             let cursor = self.cursor.as_mut()?;
-            if within % self.set.interval == 1 {
+            if self.place == 1 {
                 cursor.enter();
             }
             cursor.next(&self.set)?;
         }
-        self.next += 1;
+        self.place += 1;
+        if self.place == self.set.interval {
+            (self.place, self.sub_block) = (0, self.sub_block + 1);
+        }
+        if self.sub_block == self.set.sub_blocks {
+            (self.sub_block, self.block) = (0, self.block + 1);
+        }
         let cursor = self.cursor.as_ref()?;
         Some((cursor.symbols(), cursor.value() >> 1))
     }
