@@ -1,15 +1,48 @@
-//! Gives the crate `PARSER_FINGERPRINT`, a number that changes with everything list text is
-//! read by: the sources of the parsers and the versions of all dependencies. Cached lists that
-//! another parser has read are not used.
+//! Gives the crate two things from beyond its sources.
+//!
+//! `PARSER_FINGERPRINT`, a number that changes with everything list text is read by: the sources
+//! of the parsers and the versions of all dependencies. Cached lists that another parser has
+//! read are not used.
+//!
+//! A copy of `blocklists/` to embed, without the lists somebody downloaded there.
 
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
+    fingerprint()?;
+    println!("cargo::rerun-if-changed=../blocklists");
+    let copy = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("blocklists");
+    if copy.exists() {
+        fs::remove_dir_all(&copy)?;
+    }
+    copy_folder(Path::new("../blocklists"), &copy)
+}
+
+/// Copies files and folders that are ours: no downloads, nothing hidden.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "downloads" || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to.join(&name))?;
+        } else {
+            fs::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+fn fingerprint() -> io::Result<()> {
     let mut files = Vec::new();
     collect(Path::new("src/lists"), &mut files)?;
     files.sort();
     files.push(PathBuf::from("src/list_map.rs"));
+    files.push(PathBuf::from("../filter-core/src/set/key.rs"));
     files.push(PathBuf::from("../Cargo.lock"));
     let mut hash = Fnv::default();
     for file in &files {
@@ -19,7 +52,6 @@ fn main() -> io::Result<()> {
         hash.update(&octets);
     }
     println!("cargo::rerun-if-changed=src/lists");
-    println!("cargo::rerun-if-changed=../blocklists");
     println!("cargo::rustc-env=PARSER_FINGERPRINT={:016x}", hash.0);
     Ok(())
 }

@@ -195,6 +195,15 @@ fn bad_input_is_named_and_leaves_the_old_image() {
 }
 
 #[test]
+fn a_list_alone_brings_no_words_but_help_stays_reachable() {
+    let place = Place::new();
+    place.write("l.txt", "unicef.org\nbad.example\n");
+    place.ok(&["build", "--list", "phishing=l.txt"]);
+    let names = ["online-casino.example", "www.unicef.org", "www.bad.example"];
+    assert_eq!(place.verdicts("gardefou.gfi", &names), "pass allow block ");
+}
+
+#[test]
 fn standard_input_keeps_order_and_goes_on_behind_a_bad_line() {
     let place = Place::new();
     place.write("l.txt", "bad.example\n");

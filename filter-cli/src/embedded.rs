@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-static BLOCKLISTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../blocklists");
+static BLOCKLISTS: Dir<'_> = include_dir!("$OUT_DIR/blocklists");
 
 /// A file that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -397,4 +397,43 @@ mod tests {
         assert_eq!(name.suffix(0).unwrap(), Name::ROOT);
         assert_eq!(name.suffix(4), None);
     }
+
+    proptest::proptest! {
+        /// Whatever octets its labels hold, a name is shown so that it is read back.
+        #[test]
+        fn what_is_shown_is_read_back(
+            labels in proptest::collection::vec(
+                proptest::collection::vec(proptest::num::u8::ANY, 1..20), 0..12),
+        ) {
+            let mut wire = std::vec::Vec::new();
+            for label in &labels {
+                wire.push(label.len() as u8);
+                wire.extend(label);
+            }
+            wire.push(0);
+            let name = Name::from_wire(&wire).unwrap();
+            proptest::prop_assert_eq!(name.as_wire(), wire.to_ascii_lowercase());
+            proptest::prop_assert_eq!(Name::from_text(name.to_string()), Ok(name.clone()));
+            proptest::prop_assert_eq!(name.label_count(), labels.len());
+            for count in 0..=labels.len() {
+                let suffix = name.suffix(count).unwrap();
+                proptest::prop_assert!(name.as_wire().ends_with(suffix.as_wire()));
+            }
+        }
+
+        /// Any octets are a name or an error, and a name keeps the limits.
+        #[test]
+        fn any_octets_are_a_name_or_an_error(
+            message in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
+            offset in 0..700usize,
+        ) {
+            if let Ok((name, end)) = Name::from_message(&message, offset) {
+                proptest::prop_assert!(end > offset && end <= message.len());
+                proptest::prop_assert_eq!(Name::from_wire(name.as_wire()), Ok(name.clone()));
+            }
+            if let Ok(name) = Name::from_text(&message) {
+                proptest::prop_assert!(name.as_wire().len() <= Name::MAX_LEN);
+            }
+        }
+    }
 }

@@ -15,7 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::audit::{Audit, audit};
 use crate::cache::{Cache, ReadList};
-use crate::config::{Config, ListArgument, ListSource};
+use crate::config::{Config, Keywords, ListArgument, ListSource};
+use crate::embedded::Place;
 use crate::image::DEFAULT_PATH;
 use crate::limits::{check_rejections, check_sizes, previous_sizes};
 use crate::merge::merge;
@@ -44,9 +45,9 @@ pub struct Args {
     /// commas: format=F (domains, hosts, adblock, wildcard, dnsmasq, unbound, rpz, squidguard;
     /// found out from the content when left out), scope=exact|subtree|below and
     /// action=block|allow (instead of what the lines say), id=ID, rejected_max_percent=N.
-    /// Together with --config, the lists are added to those of the manifest. Alone, they are the only lists;
-    /// categories, words and the names never to block still come from the manifest a build
-    /// without options would use.
+    /// Together with --config, the lists are added to those of the manifest. Alone, they are the
+    /// only lists, and no words are looked for; categories and the names never to block still
+    /// come from the manifest a build without options would use.
     #[arg(long = "list", value_name = "CATEGORY=PATH[,OPTION=VALUE]...")]
     lists: Vec<ListArgument>,
     /// The image to write
@@ -98,6 +99,7 @@ impl Args {
             .with_context(cannot_write)
             .hint(|| "make the folder, or name another file with --output")?;
         let absent = leave_out_absent(&mut config.lists)?;
+        notice_expired(&config.lists, output);
         let cache = Cache::open(self.cache.as_deref())?;
         let lists = read_lists(&cache, &config.lists, output)?;
         check_rejections(&lists, &config.limits)?;
@@ -133,6 +135,7 @@ impl Args {
         };
         if self.config.is_none() && !self.lists.is_empty() {
             config.lists.clear();
+            config.keywords = Keywords::default();
         }
         config.add_lists(&self.lists)?;
         Ok(config)
@@ -232,6 +235,23 @@ fn leave_out_absent(lists: &mut Vec<ListSource>) -> anyhow::Result<Vec<AbsentLis
         return Err(hinted(error, "name one in the manifest, or with --list CATEGORY=PATH"));
     }
     Ok(absent)
+}
+
+/// Says which files are older than their lists may get. The image does not depend on it.
+fn notice_expired(lists: &[ListSource], output: &Output) {
+    for list in lists.iter().filter(|list| list.expires_days > 0) {
+        let Place::Disk(path) = list.place.text_file() else { continue };
+        let changed = fs::metadata(&path).and_then(|file| file.modified()).ok();
+        let days =
+            changed.and_then(|time| time.elapsed().ok()).map_or(0, |age| age.as_secs() / 86_400);
+        if days > u64::from(list.expires_days) {
+            let ListSource { id, place, expires_days, url, .. } = list;
+            output.notice(format_args!(
+                "list `{id}` ({place}) is {days} days old and expires after {expires_days}; \
+                 download it again: {url}"
+            ));
+        }
+    }
 }
 
 /// Reads the lists, several at a time; the order stays.
