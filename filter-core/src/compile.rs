@@ -17,8 +17,8 @@ use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::build::{SetBuilder, SetError};
 use crate::set::key::{Key, SEPARATOR};
 
-pub use crate::filter::ListInfo;
 pub use crate::set::build::BlockShape;
+pub use crate::tables::ListInfo;
 
 /// Collects categories, lists, rules, keywords and never-block names, and writes the image.
 ///

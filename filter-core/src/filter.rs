@@ -4,11 +4,12 @@ use crate::class::{Classes, Facet, Facets, StoredFacet};
 use crate::image::{self, FormatError, Header, SectionId, SectionInfo, Sections};
 use crate::keyword::Keywords;
 use crate::name::Name;
-use crate::octets::{Octets, u32_at};
 use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::key::{Key, SEPARATOR};
 use crate::set::{Entries, Match, SetLayout};
+use crate::tables::{Categories, ListTable, Lists};
 use crate::verdict::{Hit, Tier, Trigger, Verdict};
+use crate::zones::Zones;
 
 /// A verified image that can be asked. `D` is `&[u8]` (flash), `Vec<u8>` or a memory map.
 ///
@@ -185,7 +186,7 @@ impl<D: AsRef<[u8]>> Filter<D> {
 
     /// The categories the image names, as bit and name.
     pub fn categories(&self) -> Categories<'_> {
-        Categories { octets: Octets::new(self.categories.of(self.data.as_ref())) }
+        Categories::new(self.categories.of(self.data.as_ref()))
     }
 
     /// The lists the rules come from, in the order of their numbers.
@@ -300,58 +301,6 @@ impl<D: AsRef<[u8]>> Filter<D> {
     }
 }
 
-/// A sketch of the zones, by their last two labels, in which a small set has names: most
-/// queries need no search then. 128 octets; wrong only in saying that a zone may hold some.
-#[derive(Clone, Copy)]
-struct Zones([u32; 32]);
-
-impl Zones {
-    const NONE: Zones = Zones([0; 32]);
-    const ALL: Zones = Zones([u32::MAX; 32]);
-
-    /// More names than this would fill the sketch, and take long to decode.
-    const NAMES_MAX: u32 = 1024;
-
-    /// Decodes the whole set once, when an image is opened.
-    fn of(layout: &SetLayout, section: &[u8]) -> Zones {
-        if layout.entry_count() > Zones::NAMES_MAX {
-            return Zones::ALL;
-        }
-        let Some(set) = layout.view(section) else { return Zones::ALL };
-        let mut zones = Zones::NONE;
-        let mut entries = set.entries();
-        let mut count = 0;
-        while let Some((key, _)) = entries.advance() {
-            let Some((word, bit)) = Zones::zone(key) else { return Zones::ALL };
-            zones.0[usize::from(word & 31)] |= 1 << (bit & 31);
-            count += 1;
-        }
-        if count == layout.entry_count() { zones } else { Zones::ALL }
-    }
-
-    fn may_hold(&self, key: &[u8]) -> bool {
-        Zones::zone(key)
-            .is_none_or(|(word, bit)| self.0[usize::from(word & 31)] >> (bit & 31) & 1 == 1)
-    }
-
-    /// The bit for the last two labels of a key, as its word and its place there, both below
-    /// 32; `None` for a single label.
-    ///
-    /// The hash is FNV-1a (Fowler, Noll, Vo), folded.
-    fn zone(key: &[u8]) -> Option<(u8, u8)> {
-        let mut hash = 0x811C_9DC5u32;
-        let mut separators = 0;
-        for &symbol in key {
-            separators += u8::from(symbol == SEPARATOR);
-            if separators == 2 {
-                break;
-            }
-            hash = (hash ^ u32::from(symbol)).wrapping_mul(0x0100_0193);
-        }
-        (separators > 0).then_some(((hash >> 27) as u8, (hash >> 22) as u8 & 31))
-    }
-}
-
 /// The winners of one walk.
 #[derive(Default)]
 struct Ruling {
@@ -401,106 +350,6 @@ fn find(image: &[u8], header: &Header, id: SectionId) -> Option<Span> {
 
 fn required(image: &[u8], header: &Header, id: SectionId) -> Result<Span, FormatError> {
     find(image, header, id).ok_or(FormatError::Section { code: id as u16 })
-}
-
-// -- Reading the tables ------------------------------------------------------------------------
-
-/// See [`Filter::categories`].
-#[derive(Clone)]
-pub struct Categories<'a> {
-    octets: Octets<'a>,
-}
-
-impl<'a> Iterator for Categories<'a> {
-    type Item = (u8, &'a str);
-
-    fn next(&mut self) -> Option<(u8, &'a str)> {
-        Some((self.octets.u8()?, self.octets.text()?))
-    }
-}
-
-/// The front of the lists section: the categories of each list.
-#[derive(Clone, Copy)]
-struct ListTable<'a> {
-    categories: &'a [u8],
-    records: &'a [u8],
-}
-
-impl<'a> ListTable<'a> {
-    fn new(section: &'a [u8]) -> Option<ListTable<'a>> {
-        let mut octets = Octets::new(section);
-        let count = usize::from(octets.u16()?);
-        let categories = octets.take(count * 4)?;
-        Some(ListTable { categories, records: octets.rest() })
-    }
-
-    fn categories(&self, list: u8) -> CategorySet {
-        u32_at(self.categories, usize::from(list) * 4).map_or(CategorySet::EMPTY, CategorySet)
-    }
-}
-
-/// See [`Filter::lists`].
-#[derive(Clone)]
-pub struct Lists<'a> {
-    categories: Octets<'a>,
-    records: Octets<'a>,
-}
-
-impl<'a> Lists<'a> {
-    fn new(section: &'a [u8]) -> Lists<'a> {
-        let table = ListTable::new(section).unwrap_or(ListTable { categories: &[], records: &[] });
-        Lists { categories: Octets::new(table.categories), records: Octets::new(table.records) }
-    }
-}
-
-/// What an image says about one of its lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListInfo<'a> {
-    /// Short and stable: what verdicts and reports show.
-    pub id: &'a str,
-    /// For people.
-    pub title: &'a str,
-    /// SPDX identifier, or what the publisher says.
-    pub license: &'a str,
-    /// Where it comes from: an address or a sentence.
-    pub source: &'a str,
-    /// Why its names are listed.
-    pub categories: CategorySet,
-    /// Rules it gave before redundant ones were dropped.
-    pub entry_count: u32,
-    /// Days after which it should not be trusted any more; 0 for never.
-    pub expires_days: u16,
-}
-
-impl<'a> ListInfo<'a> {
-    /// A list with an id and categories; the other fields are empty.
-    pub const fn new(id: &'a str, categories: CategorySet) -> ListInfo<'a> {
-        ListInfo {
-            id,
-            title: "",
-            license: "",
-            source: "",
-            categories,
-            entry_count: 0,
-            expires_days: 0,
-        }
-    }
-}
-
-impl<'a> Iterator for Lists<'a> {
-    type Item = ListInfo<'a>;
-
-    fn next(&mut self) -> Option<ListInfo<'a>> {
-        Some(ListInfo {
-            categories: CategorySet(self.categories.u32()?),
-            entry_count: self.records.u32()?,
-            expires_days: self.records.u16()?,
-            id: self.records.text()?,
-            title: self.records.text()?,
-            license: self.records.text()?,
-            source: self.records.text()?,
-        })
-    }
 }
 
 /// See [`Filter::rules`].

@@ -64,14 +64,17 @@ mod name;
 mod octets;
 mod rule;
 mod set;
+mod tables;
 mod verdict;
+mod zones;
 
 pub use class::Facet;
-pub use filter::{Categories, Filter, ListInfo, Lists, NeverBlock, Rule, Rules};
+pub use filter::{Filter, NeverBlock, Rule, Rules};
 pub use image::{FormatError, Header, MAGIC, SectionId, SectionInfo, VERSION};
 pub use name::{Labels, Name, NameError};
 pub use rule::{Action, CategorySet, ListSet, Scope};
 pub use set::key::Key;
+pub use tables::{Categories, ListInfo, Lists};
 pub use verdict::{Hit, Tier, Trigger, Verdict};
 
 /// The example of the README must compile.
