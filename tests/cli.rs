@@ -334,7 +334,8 @@ fn servers_accept_their_exports() {
     let place = Place::new();
     place.ok(&["build"]);
     for format in ["rpz", "unbound", "dnsmasq"] {
-        place.ok(&["export", "--format", format, "-o", format]);
+        let run = place.ok(&["export", "--format", format, "-o", format, "--json"]);
+        assert_eq!((&json(&run)["version"], &json(&run)["format"]), (&1.into(), &format.into()));
     }
     let unbound = place.path().join("unbound");
     let preamble = "server:\n  directory: \".\"\n  chroot: \"\"\n  username: \"\"\n";

@@ -113,8 +113,11 @@ impl Args {
                 "keywords_left_out": words,
                 "losses": losses,
             });
-            // The list itself may be on standard output.
-            writeln!(io::stderr(), "{report}")?;
+            // Standard output may be taken by the list itself.
+            match self.output {
+                Some(_) => writeln!(io::stdout(), "{report}")?,
+                None => writeln!(io::stderr(), "{report}")?,
+            }
             return Ok(ExitStatus::Success);
         }
         for (loss, count, examples) in unsaid.iter() {
