@@ -17,10 +17,15 @@ use filter_core::{CategorySet, Facet, Filter, Name, Verdict};
 /// An image and an oracle of the same files; each file is a list of a category of its own, as
 /// far as there are categories.
 fn build(files: &[PathBuf]) -> (Filter<Vec<u8>>, Oracle) {
+    build_of(files, |number| 2 + (number % 29) as u8)
+}
+
+/// The same, with the category of each file.
+fn build_of(files: &[PathBuf], category: impl Fn(usize) -> u8) -> (Filter<Vec<u8>>, Oracle) {
     let mut compiler = Compiler::new(1);
     let mut oracle = Oracle::default();
     for (number, file) in files.iter().enumerate() {
-        let categories = CategorySet::of(2 + (number % 29) as u8);
+        let categories = CategorySet::of(category(number));
         let list = compiler.list(ListInfo::new(&format!("list-{number}"), categories)).unwrap();
         let tally = read(file, &Options::default(), &mut |entry, _line| {
             let (scope, action, important) = (entry.scope, entry.action, entry.important);
@@ -132,4 +137,35 @@ fn image_and_oracle_agree_on_a_million_names() {
         }
     }
     ask_benign(&filter, &oracle);
+}
+
+/// The streaming build of the command line, with its cache and its union of maps, keeps the
+/// same rules as the compiler that is given everything at once.
+#[test]
+fn the_command_line_keeps_the_same_rules() {
+    let folders = ["ut1", "formats", "churn"].map(shared);
+    let [Some(ut1), Some(formats), Some(churn)] = folders else { return };
+    let files = [list_files(&ut1), list_files(&formats), list_files(&churn)].concat();
+    let categories = [("gambling", 20), ("phishing", 22), ("local_policy", 31)];
+    let place = tempfile::TempDir::new().unwrap();
+    let image = place.path().join("image.gfi");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gardefou"));
+    command.args(["build", "--no-why", "--quiet", "--cache"]).arg(place.path().join("cache"));
+    command.arg("--output").arg(&image);
+    for (number, file) in files.iter().enumerate() {
+        let (category, _) = categories[number % 3];
+        let options = format!("id=list-{number},rejected_max_percent=100");
+        command.arg("--list").arg(format!("{category}={},{options}", file.display()));
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let built = Filter::from_bytes(fs::read(image).unwrap()).unwrap();
+    let (expected, _) = build_of(&files, |number| categories[number % 3].1);
+    assert_eq!(built.rule_count(), expected.rule_count());
+    for (built, expected) in built.rules().zip(expected.rules()) {
+        assert_eq!(built.name, expected.name);
+        let facets = |rule: &filter_core::Rule<'_>| rule.facets().collect::<Vec<_>>();
+        assert_eq!(facets(&built), facets(&expected), "{}", built.name);
+    }
 }
