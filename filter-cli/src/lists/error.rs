@@ -86,9 +86,24 @@ pub enum Fault {
     },
     /// A directory that is not a squidGuard list.
     #[error(
-        "the directory has no file named `domains`; give a squidGuard list directory or a file"
+        "the directory has no file named `domains`; give a squidGuard list directory{} or a file",
+        among(.lists)
     )]
-    NoDomains,
+    NoDomains {
+        /// The list directories in it: it may be a whole collection.
+        lists: Vec<String>,
+    },
+}
+
+/// The first of the names, as a clause that follows "directory".
+fn among(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let first: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len() {
+        0 => String::new(),
+        1..=SHOWN => format!(" (in it: {})", first.join(", ")),
+        count => format!(" (in it: {} and {} more)", first.join(", "), count - SHOWN),
+    }
 }
 
 /// An error of reading, or the fault our own unpacker put into one.

@@ -43,7 +43,7 @@ impl Source {
         let (path, format, unread) = if directory {
             let domains = path.join("domains");
             if !domains.is_file() {
-                return Err(Fault::NoDomains);
+                return Err(Fault::NoDomains { lists: list_directories(path)? });
             }
             (domains, Some(Format::SquidGuard), unread(path)?)
         } else {
@@ -176,4 +176,17 @@ fn page(head: &[u8]) -> Option<u64> {
 /// Bytes that text does not have.
 fn is_control(byte: &u8) -> bool {
     matches!(byte, 0..=8 | 0x0E..=0x1F | 0x7F)
+}
+
+/// The directories in `path` that are lists.
+fn list_directories(path: &Path) -> Result<Vec<String>, Fault> {
+    let mut names = Vec::new();
+    for entry in path.read_dir().map_err(Fault::Open)? {
+        let entry = entry.map_err(Fault::Open)?;
+        if entry.path().join("domains").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }

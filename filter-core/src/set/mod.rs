@@ -85,7 +85,11 @@ impl SetLayout {
             values,
             index,
         };
-        layout.view(section).map(|_| layout)
+        // Every sub-block but a block's last has a length of twelve bits, and every block one
+        // more: so many entries need a payload, and reading all of them ends in good time.
+        let payload_len = layout.view(section)?.payload.len();
+        let is_plausible = u64::from(entry_count) <= payload_len as u64 * u64::from(u8::MAX);
+        is_plausible.then_some(layout)
     }
 
     pub(crate) fn entry_count(&self) -> u32 {
