@@ -32,6 +32,7 @@ export PATH=$tools/bin:$PATH
 fmt() {
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
+    cargo fmt --manifest-path benches/device/Cargo.toml -p device -p reads --check
 }
 
 lint() {

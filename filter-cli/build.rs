@@ -40,6 +40,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 fn fingerprint() -> io::Result<()> {
     let mut files = Vec::new();
     collect(Path::new("src/lists"), &mut files)?;
+    collect(Path::new("src/list_map"), &mut files)?;
     files.sort();
     files.push(PathBuf::from("src/list_map.rs"));
     files.push(PathBuf::from("../filter-core/src/set/key.rs"));
@@ -52,6 +53,7 @@ fn fingerprint() -> io::Result<()> {
         hash.update(&octets);
     }
     println!("cargo::rerun-if-changed=src/lists");
+    println!("cargo::rerun-if-changed=src/list_map");
     println!("cargo::rustc-env=PARSER_FINGERPRINT={:016x}", hash.0);
     Ok(())
 }

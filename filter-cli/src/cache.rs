@@ -23,7 +23,7 @@ use crate::output::hinted;
 use crate::replace::Replacement;
 
 /// The version of the sidecar.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long an unused map is kept.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -130,29 +130,28 @@ impl Cache {
             progress(reading.entries);
             return Ok(ReadList { source: source.clone(), map, reading, cached: true });
         }
-        let map_path = self.directory.join(format!("{key}.fst"));
+        let map_path = self.directory.join(format!("{key}.map"));
         let cannot_write = || format!("cannot write to the cache {}", self.directory.display());
         let mut builder = ListMapBuilder::new(ListMapBuilder::RUN_OCTETS);
         let tally = parse(source, &mut builder, progress)?;
         let reading = Reading::new(tally, bytes);
-        let (_, octets) = builder.finish(Vec::new()).with_context(cannot_write)?;
+        let map = builder.finish();
         // A file that changed while it was read must not be remembered as what it was.
         let unchanged = content_key(&source.place, &source.options).is_ok_and(|now| now.0 == key);
         anyhow::ensure!(unchanged, "{}: the file changed while it was read", source.place);
         let sidecar = Sidecar {
             version: VERSION,
-            map_hash: blake3::hash(&octets).to_hex().to_string(),
+            map_hash: blake3::hash(map.as_bytes()).to_hex().to_string(),
             reading,
         };
         let write = |path: &Path, octets: &[u8]| {
             let mut file = Replacement::new(path)?;
             file.write_all(octets)?;
-            file.commit()
+            file.commit_without_sync()
         };
-        write(&map_path, &octets).with_context(cannot_write)?;
+        write(&map_path, map.as_bytes()).with_context(cannot_write)?;
         let json = serde_json::to_vec(&sidecar)?;
         write(&map_path.with_extension("json"), &json).with_context(cannot_write)?;
-        let map = ListMap::new(octets)?;
         Ok(ReadList { source: source.clone(), map, reading: sidecar.reading, cached: false })
     }
 
@@ -161,7 +160,7 @@ impl Cache {
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
         for entry in entries.flatten() {
             let path = entry.path();
-            let ours = path.extension().is_some_and(|end| end == "fst" || end == "json")
+            let ours = path.extension().is_some_and(|end| end == "map" || end == "json")
                 && path.file_stem().is_some_and(|stem| stem.len() == blake3::OUT_LEN * 2);
             let used = entry.metadata().and_then(|data| data.modified());
             let age = used.ok().and_then(|used| SystemTime::now().duration_since(used).ok());
@@ -173,7 +172,7 @@ impl Cache {
 
     /// A map that is there and whole.
     fn find(&self, key: &str) -> Option<(ListMap, Reading)> {
-        let map_path = self.directory.join(format!("{key}.fst"));
+        let map_path = self.directory.join(format!("{key}.map"));
         let sidecar_path = map_path.with_extension("json");
         let sidecar: Sidecar = serde_json::from_slice(&fs::read(&sidecar_path).ok()?).ok()?;
         let octets = fs::read(&map_path).ok()?;
@@ -189,7 +188,7 @@ impl Cache {
                 .open(path)
                 .and_then(|file| file.set_modified(SystemTime::now()));
         }
-        Some((ListMap::new(octets).ok()?, sidecar.reading))
+        Some((ListMap::new(octets)?, sidecar.reading))
     }
 }
 
@@ -248,7 +247,8 @@ fn parse(
         if count % STEP == 0 {
             progress(STEP);
         }
-        builder.add(&entry, line)
+        builder.add(&entry, line);
+        Ok(())
     };
     match &source.place {
         Place::Disk(path) => lists::read(path, &source.options, &mut sink),

@@ -64,7 +64,7 @@ pub fn check_sizes(
     let mut text = String::new();
     for ReadList { source, map, .. } in lists {
         let Some(&before) = previous.get(&source.id) else { continue };
-        let (before, now) = (u64::from(before), map.len() as u64);
+        let (before, now) = (u64::from(before), map.len());
         if before.max(now) < SMALL {
             continue;
         }

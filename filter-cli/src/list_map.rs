@@ -1,246 +1,289 @@
-//! One list as an [`fst::Map`]: every rule of the list, sorted as the image sorts names, with
-//! the line that gave it first. The cache stores it, the merge unites it with others, and the
-//! why-index answers from it.
+//! One list as a map: every rule of the list, sorted as the image sorts names, with the line
+//! that gave it first. The cache stores it, the merge unites it with others, and the why-index
+//! answers from it. All three read it from front to back, so it has no index.
 //!
-//! A key is the symbols of the name's [`Key`], each raised until letters are ASCII
-//! letters, which `fst` writes shortest, and one octet for scope,
-//! action and importance (1 to 12). That octet sorts below every raised symbol, so the rules of
-//! a name stand right behind each other and before the names below it.
+//! # Layout
+//!
+//! The number of rules (u64, little-endian), then each rule as the difference to the one before:
+//!
+//! | octets | what |
+//! |---|---|
+//! | 1 | how many symbols of the name before the name begins with |
+//! | 1 | how many symbols follow |
+//! | … | these symbols, as a [`Key`] has them |
+//! | 1 | scope, action and importance, 0 to 11 |
+//! | 1 to 5 | the line, seven bits an octet, lowest first (LEB128) |
 
-use std::io::{self, Write};
-use std::mem;
+mod build;
+mod union;
+
+pub use build::ListMapBuilder;
+pub use union::Union;
 
 use filter_core::{Action, Key, Name, Scope};
-use fst::{IntoStreamer, MapBuilder, Streamer, map::OpBuilder};
 
 use crate::lists::Entry;
 
 /// The rules of a list.
-pub type ListMap = fst::Map<Vec<u8>>;
+#[derive(Debug)]
+pub struct ListMap {
+    /// As the layout has them; at least the number of rules is there.
+    octets: Vec<u8>,
+}
 
-/// What is added to the symbols of a name: symbol 14 is the letter `a`.
-const RAISE: u8 = b'a' - 14;
-/// The octets of the rule that sort lowest and highest.
-const RULE_MIN: u8 = 1;
-const RULE_MAX: u8 = 12;
-
-/// A key of a [`ListMap`], taken apart.
+/// A rule of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleKey<'a> {
-    raised: &'a [u8],
-    /// Which names around it the rule covers.
-    pub scope: Scope,
-    /// What it asks for.
-    pub action: Action,
-    /// Whether it is important.
-    pub important: bool,
+pub struct ListRule<'a> {
+    /// The symbols of the name's [`Key`].
+    pub symbols: &'a [u8],
+    /// What it says about the name.
+    pub kind: Kind,
+    /// The first line that says so, from 1.
+    pub line: u32,
 }
 
-impl<'a> RuleKey<'a> {
-    /// Takes a key apart; `None` for octets that are no key.
-    pub fn new(key: &'a [u8]) -> Option<RuleKey<'a>> {
-        let (&rule, raised) = key.split_last()?;
-        let rule = rule.checked_sub(RULE_MIN).filter(|rule| *rule < RULE_MAX)?;
-        let scope = Scope::from_code(rule % 3)?;
-        let action = if rule / 3 % 2 == 0 { Action::Block } else { Action::Allow };
-        Some(RuleKey { raised, scope, action, important: rule >= 6 })
+/// What a rule says about its name. Sorts by importance, then action, then scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind(u8);
+
+impl ListMap {
+    /// Octets of the number of rules.
+    const HEAD_LEN: usize = 8;
+
+    /// Takes octets that a [`ListMapBuilder`] wrote; `None` for octets too short to be a map.
+    /// Others give rules of some kind, never a panic.
+    pub fn new(octets: Vec<u8>) -> Option<ListMap> {
+        (octets.len() >= ListMap::HEAD_LEN).then_some(ListMap { octets })
     }
 
-    /// Whether the rule is written for the name with these symbols.
-    pub fn is_of(&self, symbols: &[u8]) -> bool {
-        self.raised.len() == symbols.len() && self.symbols().eq(symbols.iter().copied())
+    /// How many rules there are.
+    pub fn len(&self) -> u64 {
+        self.octets.first_chunk().map_or(0, |count| u64::from_le_bytes(*count))
     }
 
-    /// The symbols of the name.
-    pub fn symbols(&self) -> impl Iterator<Item = u8> + use<'a> {
-        self.raised.iter().map(|&symbol| symbol.wrapping_sub(RAISE))
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
-}
 
-/// Appends the key of a rule.
-fn push_key(key: &mut Vec<u8>, entry: &Entry) {
-    push_raised(key, &entry.name);
-    let allow = u8::from(entry.action == Action::Allow);
-    let important = u8::from(entry.important);
-    key.push(RULE_MIN + entry.scope.code() + 3 * allow + 6 * important);
-}
+    /// The octets, to be stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.octets
+    }
 
-fn push_raised(key: &mut Vec<u8>, name: &Name) {
-    key.extend(Key::new(name).symbols().iter().map(|symbol| symbol + RAISE));
-}
+    /// The rules in order.
+    pub fn rules(&self) -> Rules<'_> {
+        let rest = self.octets.get(ListMap::HEAD_LEN..).unwrap_or(&[]);
+        Rules { rest, symbols: [0; 256], len: 0, kind: Kind(0), line: 0 }
+    }
 
-/// The rules written for this very name, each with its line.
-pub fn rules_of(map: &ListMap, name: &Name) -> Vec<(Scope, Action, bool, u32)> {
-    let mut least = Vec::new();
-    push_raised(&mut least, name);
-    let mut most = least.clone();
-    least.push(RULE_MIN);
-    most.push(RULE_MAX);
-    let mut rules = Vec::new();
-    let mut stream = map.range().ge(least).le(most).into_stream();
-    while let Some((key, line)) = stream.next() {
-        if let Some(rule) = RuleKey::new(key) {
-            rules.push((rule.scope, rule.action, rule.important, line_number(line)));
+    /// The rules for this name and its parents, the shortest name first, each with its name.
+    pub fn rules_around(&self, name: &Name) -> Vec<(Name, Kind, u32)> {
+        let key = Key::new(name);
+        let mut around = Vec::new();
+        let mut rules = self.rules();
+        while let Some(rule) = rules.next()
+            && rule.symbols <= key.symbols()
+        {
+            if is_parent_or_same(rule.symbols, key.symbols()) {
+                around.extend(Key::name_of(rule.symbols).map(|name| (name, rule.kind, rule.line)));
+            }
         }
+        around
     }
-    rules
 }
 
-/// A line number from a map's value.
-pub fn line_number(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
-}
-
-/// Sorts the rules of a list into a [`ListMap`], whatever its size.
-///
-/// Rules are collected up to a limit, sorted, and put aside as a compressed run; in the end the
-/// runs are united. Memory: the limit, and about 12 octets a rule beyond it. Of equal rules the
-/// first line is kept.
-pub struct ListMapBuilder {
-    octets_max: usize,
-    /// The keys of the current run behind each other, and where each lies.
-    keys: Vec<u8>,
-    rows: Vec<Row>,
-    runs: Vec<ListMap>,
-}
-
-#[derive(Clone, Copy)]
-struct Row {
-    start: u32,
-    len: u16,
+/// Reads the rules of a map one after the other, in the same place: a lending iterator.
+pub struct Rules<'a> {
+    /// The octets of the rules still to come; gets shorter with each.
+    rest: &'a [u8],
+    symbols: [u8; 256],
+    len: u8,
+    kind: Kind,
     line: u32,
 }
 
-impl Row {
-    fn key(self, keys: &[u8]) -> &[u8] {
-        &keys[self.start as usize..][..usize::from(self.len)]
+impl Rules<'_> {
+    /// The next rule, or `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "what it gives lives in the reader")]
+    pub fn next(&mut self) -> Option<ListRule<'_>> {
+        self.advance().then(|| self.rule())
+    }
+
+    /// Goes to the next rule, if there is one.
+    fn advance(&mut self) -> bool {
+        self.read().is_some()
+    }
+
+    /// The rule gone to last.
+    fn rule(&self) -> ListRule<'_> {
+        let symbols = &self.symbols[..usize::from(self.len)];
+        ListRule { symbols, kind: self.kind, line: self.line }
+    }
+
+    fn read(&mut self) -> Option<()> {
+        let (&[shared, fresh], rest) = self.rest.split_first_chunk()?;
+        let (symbols, rest) = rest.split_at_checked(usize::from(fresh))?;
+        self.len = shared.checked_add(fresh)?;
+        self.symbols[usize::from(shared)..usize::from(self.len)].copy_from_slice(symbols);
+        let (&kind, mut rest) = rest.split_first()?;
+        self.kind = Kind::new(kind)?;
+        self.line = 0;
+        // Ends because the shift grows.
+        for shift in (0..32).step_by(7) {
+            let (&octet, after) = rest.split_first()?;
+            rest = after;
+            self.line |= u32::from(octet & 0x7F) << shift;
+            if octet < 0x80 {
+                break;
+            }
+        }
+        self.rest = rest;
+        Some(())
     }
 }
 
-impl ListMapBuilder {
-    /// Octets of a run that suit a host.
-    pub const RUN_OCTETS: usize = 64 << 20;
-
-    /// A builder that sorts runs of at most about this many octets.
-    pub fn new(octets_max: usize) -> ListMapBuilder {
-        ListMapBuilder { octets_max, keys: Vec::new(), rows: Vec::new(), runs: Vec::new() }
+impl Kind {
+    /// What an entry says about its name.
+    pub fn of(entry: &Entry) -> Kind {
+        let allow = u8::from(entry.action == Action::Allow);
+        Kind(entry.scope.code() + 3 * allow + 6 * u8::from(entry.important))
     }
 
-    /// Adds a rule and the line it comes from.
-    ///
-    /// # Errors
-    /// When a run cannot be put aside.
-    pub fn add(&mut self, entry: &Entry, line: u32) -> io::Result<()> {
-        if self.keys.len() + mem::size_of_val(self.rows.as_slice()) >= self.octets_max {
-            self.end_run()?;
-        }
-        let start = self.keys.len();
-        push_key(&mut self.keys, entry);
-        let len = (self.keys.len() - start) as u16;
-        // The limit keeps the keys of a run far below 4 GiB.
-        self.rows.push(Row { start: start as u32, len, line });
-        Ok(())
+    fn new(code: u8) -> Option<Kind> {
+        (code < 12).then_some(Kind(code))
     }
 
-    /// Writes the map; gives the number of different rules.
-    ///
-    /// # Errors
-    /// When writing fails.
-    pub fn finish<W: Write>(mut self, out: W) -> io::Result<(u64, W)> {
-        let mut map = MapBuilder::new(out).map_err(io_error)?;
-        let mut count = 0;
-        if self.runs.is_empty() {
-            self.sort();
-            for row in &self.rows {
-                map.insert(row.key(&self.keys), u64::from(row.line)).map_err(io_error)?;
-            }
-            count = self.rows.len() as u64;
-        } else {
-            self.end_run()?;
-            let mut union = self.runs.iter().collect::<OpBuilder<'_>>().union();
-            while let Some((key, lines)) = union.next() {
-                let first = lines.iter().map(|line| line.value).min().unwrap_or(0);
-                map.insert(key, first).map_err(io_error)?;
-                count += 1;
-            }
-        }
-        Ok((count, map.into_inner().map_err(io_error)?))
+    /// Which names around it the rule covers.
+    pub fn scope(self) -> Scope {
+        Scope::ALL[usize::from(self.0 % 3)]
     }
 
-    /// Sorts the current run and drops rules that came before.
-    fn sort(&mut self) {
-        let keys = &self.keys;
-        self.rows.sort_unstable_by(|a, b| (a.key(keys), a.line).cmp(&(b.key(keys), b.line)));
-        self.rows.dedup_by(|next, kept| next.key(keys) == kept.key(keys));
+    /// What the rule asks for.
+    pub fn action(self) -> Action {
+        if self.0 % 6 < 3 { Action::Block } else { Action::Allow }
     }
 
-    fn end_run(&mut self) -> io::Result<()> {
-        self.sort();
-        let rules = self.rows.iter().map(|row| (row.key(&self.keys), u64::from(row.line)));
-        self.runs.push(ListMap::from_iter(rules).map_err(io_error)?);
-        self.keys.clear();
-        self.rows.clear();
-        Ok(())
+    /// Whether the rule is important.
+    pub fn is_important(self) -> bool {
+        self.0 >= 6
     }
 }
 
-/// An error of the `fst` crate as an input/output error.
-pub fn io_error(error: fst::Error) -> io::Error {
-    match error {
-        fst::Error::Io(error) => error,
-        fst::Error::Fst(error) => io::Error::other(error),
-    }
+fn is_parent_or_same(parent: &[u8], symbols: &[u8]) -> bool {
+    // 1 is the separator of labels.
+    symbols.strip_prefix(parent).is_some_and(|rest| rest.first().is_none_or(|&first| first == 1))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(name: &str, scope: Scope, action: Action, important: bool) -> Entry {
         Entry { name: Name::from_text(name).unwrap(), scope, action, important }
     }
 
-    #[test]
-    fn keys_keep_every_kind_of_rule_apart() {
-        for scope in Scope::ALL {
-            for action in [Action::Block, Action::Allow] {
-                for important in [false, true] {
-                    let entry = entry("www.a-b.example", scope, action, important);
-                    let mut key = Vec::new();
-                    push_key(&mut key, &entry);
-                    let rule = RuleKey::new(&key).unwrap();
-                    assert_eq!(
-                        (rule.scope, rule.action, rule.important),
-                        (scope, action, important)
-                    );
-                    assert!(rule.is_of(Key::new(&entry.name).symbols()));
-                }
-            }
-        }
-        assert_eq!(RuleKey::new(&[]), None);
-        assert_eq!(RuleKey::new(&[0x20, 13]), None);
+    fn map(octets_max: usize, entries: &[(Entry, u32)]) -> ListMap {
+        let mut builder = ListMapBuilder::new(octets_max);
+        entries.iter().for_each(|(entry, line)| builder.add(entry, *line));
+        builder.finish()
+    }
+
+    /// A rule as the `fst` crate sorts it: the end mark is below every symbol.
+    fn fst_key(rule: &ListRule<'_>) -> Vec<u8> {
+        [rule.symbols, &[0, rule.kind.0]].concat()
     }
 
     #[test]
-    fn short_runs_give_the_map_of_one_long_run() {
-        let names = ["b.example", "a.b.example", "a-b.example", "example", "b.example", "c.test"];
-        let build = |octets_max| {
-            let mut builder = ListMapBuilder::new(octets_max);
-            for (at, name) in names.iter().cycle().take(24).enumerate() {
-                let rule = entry(name, Scope::Subtree, Action::Block, at % 5 == 0);
-                builder.add(&rule, at as u32 + 1).unwrap();
+    fn every_kind_of_rule_is_kept_apart() {
+        let mut entries = Vec::new();
+        for scope in Scope::ALL {
+            for action in [Action::Block, Action::Allow] {
+                for important in [false, true] {
+                    entries.push((entry("www.a-b.example", scope, action, important), 1));
+                }
             }
-            builder.finish(Vec::new()).unwrap()
+        }
+        let map = map(ListMapBuilder::RUN_OCTETS, &entries);
+        assert_eq!(map.len(), 12);
+        let around = map.rules_around(&entries[0].0.name);
+        let says = |kind: Kind| (kind.scope(), kind.action(), kind.is_important());
+        for (entry, _) in &entries {
+            let said = (entry.scope, entry.action, entry.important);
+            assert_eq!(around.iter().filter(|rule| says(rule.1) == said).count(), 1);
+        }
+    }
+
+    #[test]
+    fn rules_around_a_name_are_its_own_and_its_parents() {
+        let names = ["b.example", "a.b.example", "ab.example", "example", "b.example", "c.test"];
+        let rule = |name: &&str| entry(name, Scope::Subtree, Action::Block, false);
+        let entries: Vec<_> = names.iter().map(rule).zip(1..).collect();
+        let map = map(ListMapBuilder::RUN_OCTETS, &entries);
+        let around = |name: &str| -> Vec<(String, u32)> {
+            let rules = map.rules_around(&Name::from_text(name).unwrap());
+            rules.into_iter().map(|(name, _, line)| (name.to_string(), line)).collect()
         };
-        let (count, octets) = build(ListMapBuilder::RUN_OCTETS);
-        assert_eq!(build(40), (count, octets.clone()));
-        assert_eq!(count, 9);
-        let map = ListMap::new(octets).unwrap();
-        let rules = rules_of(&map, &Name::from_text("b.example").unwrap());
-        assert_eq!(
-            rules,
-            [(Scope::Subtree, Action::Block, false, 5), (Scope::Subtree, Action::Block, true, 1)]
-        );
-        assert_eq!(rules_of(&map, &Name::from_text("nothing.example").unwrap()), []);
+        let found = [("example", 4), ("b.example", 1), ("a.b.example", 2)];
+        assert_eq!(around("x.a.b.example"), found.map(|(name, line)| (name.to_owned(), line)));
+        assert_eq!(around("nothing.test"), []);
+    }
+
+    proptest! {
+        /// Two maps, in runs or not, and their union say what the maps of the `fst` crate do.
+        #[test]
+        fn maps_and_their_union_agree_with_fst(
+            rules in prop::collection::vec(
+                ("[ab-]{1,14}([.][ab]{1,2}){0,3}", 0..3u8, prop::bool::ANY, 0..1_000_000u32), 0..60),
+            octets_max in 1..400usize,
+        ) {
+            let rule = |(name, scope, important, line): &(String, u8, bool, u32)| {
+                let scope = Scope::from_code(*scope).unwrap();
+                (entry(name, scope, Action::Block, *important), *line)
+            };
+            let mut entries: Vec<_> = rules.iter().map(rule).collect();
+            entries.sort_by_key(|(_, line)| *line);
+            let halves = entries.split_at(entries.len() / 2);
+            let maps = [halves.0, halves.1].map(|half| map(octets_max, half));
+            let in_one_run = map(ListMapBuilder::RUN_OCTETS, halves.0);
+            prop_assert_eq!(in_one_run.as_bytes(), maps[0].as_bytes());
+
+            let fst = [halves.0, halves.1].map(|half| {
+                let mut first = std::collections::BTreeMap::new();
+                for (entry, line) in half {
+                    let key = Key::new(&entry.name);
+                    let (symbols, kind) = (key.symbols(), Kind::of(entry));
+                    let key = fst_key(&ListRule { symbols, kind, line: 0 });
+                    first.entry(key).or_insert(u64::from(*line));
+                }
+                fst::Map::from_iter(first).unwrap()
+            });
+            let mut expected = Vec::new();
+            let mut union = fst.iter().collect::<fst::map::OpBuilder<'_>>().union();
+            while let Some((key, values)) = fst::Streamer::next(&mut union) {
+                let mut values = values.to_vec();
+                values.sort_by_key(|value| value.index);
+                expected.extend(values.iter().map(|it| (it.index, key.to_vec(), it.value)));
+            }
+            let mut found = Vec::new();
+            let mut union = Union::new(&maps);
+            while let Some((index, rule)) = union.next() {
+                found.push((index, fst_key(&rule), u64::from(rule.line)));
+            }
+            prop_assert_eq!(found, expected);
+            for (map, fst) in maps.iter().zip(&fst) {
+                prop_assert_eq!(map.len(), fst.len() as u64);
+            }
+        }
+
+        /// Octets that no builder wrote give rules or an end, never a panic.
+        #[test]
+        fn any_octets_can_be_read(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            let Some(map) = ListMap::new(octets) else { return Ok(()) };
+            let mut rules = map.rules();
+            while rules.next().is_some() {}
+        }
     }
 }

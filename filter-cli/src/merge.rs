@@ -1,16 +1,14 @@
-//! The union of all lists: their maps, walked side by side in the order of names, go to the
+//! The union of all lists: their maps, read as one in the order of names, go to the
 //! compiler name by name, and every rule of every list is accounted for in [`Counters`].
 
 use std::fmt;
 
 use filter_core::compile::Compiler;
 use filter_core::{Action, CategorySet, Facet, Key, ListSet, Name};
-use fst::Streamer;
-use fst::map::{IndexedValue, OpBuilder};
 
 use crate::cache::ReadList;
 use crate::config::{NeverBlock, NeverBlocked, Overlaps};
-use crate::list_map::{RuleKey, line_number};
+use crate::list_map::{Kind, ListRule, Union};
 use crate::output::hinted;
 
 /// What became of the rules of a list:
@@ -65,21 +63,20 @@ pub fn merge(
         conflict_count: 0,
         symbols: Vec::new(),
         facets: Vec::new(),
-        first_lists: Vec::new(),
+        firsts: Vec::new(),
     };
     let mut names = 0;
-    let mut union = lists.iter().map(|list| &list.map).collect::<OpBuilder<'_>>().union();
-    while let Some((key, values)) = union.next() {
-        let Some(rule) = RuleKey::new(key) else { continue };
-        if !rule.is_of(&merge.symbols) {
+    let mut union = Union::new(lists.iter().map(|list| &list.map));
+    while let Some((list, rule)) = union.next() {
+        if rule.symbols != merge.symbols {
             merge.end_name()?;
-            merge.symbols.extend(rule.symbols());
+            merge.symbols.extend_from_slice(rule.symbols);
             names += 1;
             if names % STEP == 0 {
                 progress(STEP);
             }
         }
-        merge.add(rule, values);
+        merge.add(list, rule);
     }
     merge.end_name()?;
     conflict_error(&merge.conflicts, merge.conflict_count)?;
@@ -97,47 +94,46 @@ struct Merge<'a> {
     /// The first conflicts, and how many there are.
     conflicts: Vec<Conflict>,
     conflict_count: usize,
-    /// The name whose rules are being collected, its facets, and the list that gave each first.
+    /// The name whose rules are being collected, its facets, and of each the rule and the list
+    /// that gave it first.
     symbols: Vec<u8>,
     facets: Vec<Facet>,
-    first_lists: Vec<usize>,
+    firsts: Vec<(Kind, usize)>,
 }
 
 impl Merge<'_> {
-    /// Adds one rule and the lists that give it.
-    fn add(&mut self, rule: RuleKey<'_>, values: &[IndexedValue]) {
-        let first = values.iter().map(|value| value.index).min().unwrap_or(0);
-        let mut facet = Facet {
-            scope: rule.scope,
-            action: rule.action,
-            important: rule.important,
-            categories: CategorySet::EMPTY,
-            lists: ListSet::EMPTY,
-        };
-        for value in values {
-            facet.categories = facet.categories.union(self.lists[value.index].source.categories);
+    /// Adds one rule of a list.
+    fn add(&mut self, list: usize, rule: ListRule<'_>) {
+        let kind = rule.kind;
+        if self.firsts.last().is_none_or(|first| first.0 != kind) {
+            self.firsts.push((kind, list));
+            self.facets.push(Facet {
+                scope: kind.scope(),
+                action: kind.action(),
+                important: kind.is_important(),
+                categories: CategorySet::EMPTY,
+                lists: ListSet::EMPTY,
+            });
+        } else {
+            self.counters[list].shared += 1;
+        }
+        if let Some(facet) = self.facets.last_mut() {
+            facet.categories = facet.categories.union(self.lists[list].source.categories);
             // The compiler has numbered the lists, so there are at most 256.
-            facet.lists.insert(value.index as u8);
-            if value.index != first {
-                self.counters[value.index].shared += 1;
-            }
+            facet.lists.insert(list as u8);
         }
-        if rule.action == Action::Block
-            && let Some(never_block) = self.overlaps.find(&self.symbols, rule.scope)
+        if kind.action() == Action::Block
+            && let Some(never_block) = self.overlaps.find(rule.symbols, kind.scope())
         {
-            for value in values {
-                self.protect(value, never_block);
-            }
+            self.protect(list, rule, never_block);
         }
-        self.facets.push(facet);
-        self.first_lists.push(first);
     }
 
     /// Notes that a never-block name overrides a rule, or must not.
-    fn protect(&mut self, value: &IndexedValue, never_block: &NeverBlocked) {
-        let list = &self.lists[value.index];
+    fn protect(&mut self, list: usize, rule: ListRule<'_>, never_block: &NeverBlocked) {
+        let counters = &mut self.counters[list];
+        let list = &self.lists[list];
         let mandated = list.source.categories.intersects(CategorySet::MANDATED);
-        let counters = &mut self.counters[value.index];
         counters.protected += 1;
         self.conflict_count += usize::from(mandated);
         let enough = match mandated {
@@ -147,12 +143,8 @@ impl Merge<'_> {
         if enough {
             return;
         }
-        let Some(name) = Key::name_of(&self.symbols) else { return };
-        let protected = Protected {
-            name,
-            line: line_number(value.value),
-            never_block: never_block.name.clone(),
-        };
+        let Some(name) = Key::name_of(rule.symbols) else { return };
+        let protected = Protected { name, line: rule.line, never_block: never_block.name.clone() };
         if mandated {
             let place = list.source.place.text_file().to_string();
             self.conflicts.push(Conflict { place, protected });
@@ -165,7 +157,7 @@ impl Merge<'_> {
     fn end_name(&mut self) -> anyhow::Result<()> {
         if !self.facets.is_empty() {
             let kept = self.compiler.entry(&self.symbols, &self.facets)?;
-            for &list in &self.first_lists {
+            for &(_, list) in &self.firsts {
                 let counters = &mut self.counters[list];
                 if kept {
                     counters.kept += 1;
@@ -176,7 +168,7 @@ impl Merge<'_> {
         }
         self.symbols.clear();
         self.facets.clear();
-        self.first_lists.clear();
+        self.firsts.clear();
         Ok(())
     }
 }

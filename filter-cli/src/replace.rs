@@ -38,13 +38,26 @@ impl Replacement {
     ///
     /// # Errors
     /// When writing or renaming fails; the old file is untouched then.
-    pub fn commit(self) -> io::Result<()> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().as_file().sync_all()?;
+        #[cfg(unix)]
+        let path = self.path.clone();
+        self.commit_without_sync()?;
         // Directories can be synced on Unix only; elsewhere the rename is as good as it gets.
         #[cfg(unix)]
-        File::open(directory_of(&self.path))?.sync_all()?;
+        File::open(directory_of(&path))?.sync_all()?;
+        Ok(())
+    }
+
+    /// Replaces the file as [`Replacement::commit`] does, but a loss of power may damage it: for
+    /// files that are checked when they are read, and can be made again.
+    ///
+    /// # Errors
+    /// When writing or renaming fails; the old file is untouched then.
+    pub fn commit_without_sync(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.persist(&self.path)?;
         Ok(())
     }
 }

@@ -268,7 +268,7 @@ impl ListReport {
             rejected_samples: reading.samples,
             unread_lines: reading.unread,
             entries: reading.entries,
-            duplicates: reading.entries - list.map.len() as u64,
+            duplicates: reading.entries - list.map.len(),
             shared: counters.shared,
             redundant: counters.redundant,
             kept: counters.kept,

@@ -7,25 +7,27 @@
 //! | octets | what |
 //! |---|---|
 //! | 8 | magic, `GARDEWHY` |
-//! | 4 | version, 1 (little-endian, as all numbers) |
+//! | 4 | version, 2 (little-endian, as all numbers) |
 //! | 8 | length (u32) and checksum (u32) of the image |
 //! | 4 | length of the table |
 //! | … | the table: a JSON array of the lists, in the order of their numbers |
 //! | … | the [`ListMap`] of each list |
 //! | 32 | BLAKE3 of everything before it |
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use filter_core::{Action, CategorySet, Name, Scope};
 use serde::{Deserialize, Serialize};
 
-use crate::list_map::{ListMap, rules_of};
+use crate::list_map::ListMap;
 use crate::output::{Hint, hinted};
 
 const MAGIC: [u8; 8] = *b"GARDEWHY";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The rules an image was built from, list by list.
 pub struct WhyIndex {
@@ -53,7 +55,7 @@ impl ListRecord {
             id: id.to_owned(),
             path: path.to_owned(),
             categories: categories.0,
-            map_len: map.as_fst().as_bytes().len() as u64,
+            map_len: map.as_bytes().len() as u64,
         }
     }
 }
@@ -102,25 +104,24 @@ impl WhyIndex {
     }
 
     /// The rules written for the name and for each of its parents, in that order, whether they
-    /// cover the name or not; of equal depth, in the order of the lists.
+    /// cover the name or not; of equal depth, in the order of the lists. Reads the lists up to
+    /// the name: O(rules), but once.
     pub fn evidence(&self, name: &Name) -> Vec<Evidence> {
         let mut evidence = Vec::new();
-        for name in (1..=name.label_count()).rev().filter_map(|labels| name.suffix(labels)) {
-            for (list, map) in &self.lists {
-                evidence.extend(rules_of(map, &name).into_iter().map(
-                    |(scope, action, important, line)| Evidence {
-                        name: name.clone(),
-                        list: list.id.clone(),
-                        path: list.path.clone(),
-                        line,
-                        scope,
-                        action,
-                        important,
-                        categories: CategorySet(list.categories),
-                    },
-                ));
-            }
+        for (list, map) in &self.lists {
+            let around = map.rules_around(name).into_iter().map(|(name, kind, line)| Evidence {
+                name,
+                list: list.id.clone(),
+                path: list.path.clone(),
+                line,
+                scope: kind.scope(),
+                action: kind.action(),
+                important: kind.is_important(),
+                categories: CategorySet(list.categories),
+            });
+            evidence.extend(around);
         }
+        evidence.sort_by_key(|evidence| Reverse(evidence.name.label_count()));
         evidence
     }
 
@@ -155,7 +156,7 @@ pub fn write(
     out.write_all(&(table.len() as u32).to_le_bytes())?;
     out.write_all(&table)?;
     for (_, map) in lists {
-        out.write_all(map.as_fst().as_bytes())?;
+        out.write_all(map.as_bytes())?;
     }
     let hash = out.hasher.finalize();
     out.inner.write_all(hash.as_bytes())
@@ -176,8 +177,8 @@ fn read(file: impl Read, image: &[u8]) -> anyhow::Result<WhyIndex> {
     }
     let computed = *file.hasher.finalize().as_bytes();
     anyhow::ensure!(file.array()? == computed, "the index is damaged");
-    // A map trusts its octets, so it is opened only now.
-    let maps = maps.into_iter().map(ListMap::new).collect::<Result<Vec<_>, _>>()?;
+    let maps: Option<Vec<ListMap>> = maps.into_iter().map(ListMap::new).collect();
+    let maps = maps.context("a list of the index is too short")?;
     Ok(WhyIndex { lists: table.into_iter().zip(maps).collect() })
 }
 
@@ -233,9 +234,9 @@ mod tests {
         for &(name, line) in rules {
             let name = Name::from_text(name).unwrap();
             let (scope, action) = (Scope::Subtree, Action::Block);
-            builder.add(&Entry { name, scope, action, important: false }, line).unwrap();
+            builder.add(&Entry { name, scope, action, important: false }, line);
         }
-        ListMap::new(builder.finish(Vec::new()).unwrap().1).unwrap()
+        builder.finish()
     }
 
     #[test]

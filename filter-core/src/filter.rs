@@ -4,9 +4,11 @@ use crate::class::{Classes, Facet, Facets, StoredFacet};
 use crate::image::{self, FormatError, Header, SectionId, SectionInfo, Sections};
 use crate::keyword::Keywords;
 use crate::name::Name;
+use crate::prefilter::Prefilter;
 use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::key::{Key, SEPARATOR};
 use crate::set::{Entries, Match, SetLayout};
+use crate::suffix::SuffixHashes;
 use crate::tables::{Categories, ListTable, Lists};
 use crate::verdict::{Hit, Tier, Trigger, Verdict};
 use crate::zones::Zones;
@@ -38,6 +40,7 @@ pub struct Filter<D> {
     header: Header,
     classes: Span,
     rules: (Span, SetLayout),
+    prefilter: Option<Span>,
     never_block: Option<(Span, SetLayout)>,
     never_block_zones: Zones,
     keywords: Option<Span>,
@@ -72,6 +75,7 @@ impl<D: AsRef<[u8]>> Filter<D> {
         let lists = required(image, &header, SectionId::Lists)?;
         let never_block = find(image, &header, SectionId::NeverBlock);
         let keywords = find(image, &header, SectionId::Keywords);
+        let prefilter = find(image, &header, SectionId::Prefilter);
 
         let malformed = |id: SectionId| FormatError::Section { code: id as u16 };
         Classes::new(classes.of(image)).ok_or(malformed(SectionId::Classes))?;
@@ -87,10 +91,14 @@ impl<D: AsRef<[u8]>> Filter<D> {
         if let Some(span) = keywords {
             Keywords::from_section(span.of(image)).map_err(|_| malformed(SectionId::Keywords))?;
         }
+        if let Some(span) = prefilter {
+            Prefilter::new(span.of(image)).ok_or(malformed(SectionId::Prefilter))?;
+        }
         Ok(Filter {
             header,
             classes,
             rules: (rules, rules_layout),
+            prefilter,
             never_block,
             never_block_zones: never_block
                 .map_or(Zones::NONE, |(span, layout)| Zones::of(&layout, span.of(image))),
@@ -115,21 +123,26 @@ impl<D: AsRef<[u8]>> Filter<D> {
     /// Inside a tier an important rule wins over every other; then the rule of the name with
     /// more labels; at equal depth allow wins over block.
     ///
-    /// Cost: one search of each packed set (a second one where a listed name has a listed
-    /// parent), and one walk over the registrable label. About 2 kB of stack, no heap, no
-    /// panic: on a corrupt image it may answer wrongly, never worse.
+    /// Cost: one walk over the name; one search of each packed set that may hold it (a second
+    /// one where a listed name has a listed parent), which a prefilter spares most names no rule
+    /// is written for; and one walk over the registrable label. About 2 kB of stack, no heap,
+    /// no panic: on a corrupt image it may answer wrongly, never worse.
     pub fn check(&self, name: &Name, enabled: CategorySet) -> Verdict {
         let image = self.data.as_ref();
         let enabled = enabled.union(CategorySet::MANDATED);
-        let key = Key::new(name);
-        let key = key.symbols();
-        let ruling = self.ruling(image, key, enabled);
+        let suspects = self.suspects(image, name);
+        let key = (suspects.rules || suspects.never_block).then(|| Key::new(name));
+        let key = key.as_ref().map_or(&[][..], Key::symbols);
 
+        let ruling =
+            if suspects.rules { self.ruling(image, key, enabled) } else { Ruling::default() };
         if let Some(decision) = ruling.mandated.filter(|decision| decision.action == Action::Block)
         {
             return self.verdict(image, key, decision, Tier::Mandated, enabled);
         }
-        if let Some(trigger) = self.never_blocked(image, key) {
+        let never_blocked =
+            if suspects.never_block { self.never_blocked(image, key) } else { None };
+        if let Some(trigger) = never_blocked {
             return Verdict::Allow(Hit {
                 trigger,
                 tier: Tier::NeverBlock,
@@ -215,6 +228,28 @@ impl<D: AsRef<[u8]>> Filter<D> {
         NeverBlock { entries: self.never_block.and_then(view).map(|set| set.entries()) }
     }
 
+    /// Which sets may hold the name or a parent of it, by one walk over its suffixes.
+    fn suspects(&self, image: &[u8], name: &Name) -> Suspects {
+        let prefilter = self.prefilter.and_then(|span| Prefilter::new(span.of(image)));
+        // A name of a single label has no zone.
+        let mut suspects = Suspects { rules: prefilter.is_none(), never_block: true };
+        for (depth, hash) in SuffixHashes::of(name).enumerate() {
+            if depth == 1 {
+                suspects.never_block = self.never_block_zones.may_hold(hash);
+            }
+            if let Some(prefilter) = prefilter.filter(|_| !suspects.rules) {
+                suspects.rules = match depth {
+                    0 => prefilter.may_hold_label(hash),
+                    _ => prefilter.may_hold(hash),
+                };
+            }
+            if suspects.rules && depth > 0 {
+                break;
+            }
+        }
+        suspects
+    }
+
     /// Walks the entries that are the name or a parent of it, once, and keeps the winner of
     /// each tier.
     fn ruling(&self, image: &[u8], key: &[u8], enabled: CategorySet) -> Ruling {
@@ -288,9 +323,6 @@ impl<D: AsRef<[u8]>> Filter<D> {
 
     fn never_blocked(&self, image: &[u8], key: &[u8]) -> Option<Trigger> {
         let (span, layout) = self.never_block?;
-        if !self.never_block_zones.may_hold(key) {
-            return None;
-        }
         let set = layout.view(span.of(image))?;
         let covering = |found: &Match| {
             let scope = u8::try_from(found.value).ok().and_then(Scope::from_code);
@@ -299,6 +331,12 @@ impl<D: AsRef<[u8]>> Filter<D> {
         let found = set.matches(key).find(covering)?;
         Some(trigger(found.key_len, key))
     }
+}
+
+/// Which sets may hold a name or a parent of it; the others do not.
+struct Suspects {
+    rules: bool,
+    never_block: bool,
 }
 
 /// The winners of one walk.

@@ -1,13 +1,13 @@
 //! The image: one file that holds everything a filter needs, read in place.
 //!
-//! # Layout of format version 1
+//! # Layout of format version 2
 //!
 //! Numbers are little-endian; nothing is aligned.
 //!
 //! | offset | octets | what |
 //! |---|---|---|
 //! | 0 | 8 | magic, `GARDEFOU` |
-//! | 8 | 2 | format version, 1 |
+//! | 8 | 2 | format version, 2 |
 //! | 10 | 2 | sections |
 //! | 12 | 4 | length of the image, checksum included |
 //! | 16 | 8 | serial: grows with every list a place publishes |
@@ -30,7 +30,7 @@
 //! | 8 | lists | count (u16), for each its categories (u32); then for each entries (u32), days until it expires or 0 (u16), id, title, license, source (text) |
 //! | 9 | sealed | reserved |
 //! | 10 | signature | reserved: the last section, covering all octets before it |
-//! | 11 | prefilter | reserved |
+//! | 11 | prefilter | optional: a sketch of the rules that spares misses the search, see the module `prefilter` |
 //!
 //! A text is UTF-8 behind its length (u8). Sections 1, 2, 3 and 8 are always there.
 
@@ -43,7 +43,7 @@ use crate::octets::Octets;
 /// The first eight octets of every image.
 pub const MAGIC: [u8; 8] = *b"GARDEFOU";
 /// The format this crate reads and writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Octets before the section table.
 pub(crate) const HEADER_LEN: usize = 24;
 /// Octets of an entry of the section table.
@@ -75,7 +75,7 @@ pub enum SectionId {
     Sealed = 9,
     /// Reserved: a signature over all octets before it.
     Signature = 10,
-    /// Reserved: a fingerprint filter for misses.
+    /// A sketch of the rules, which spares misses the search.
     Prefilter = 11,
 }
 

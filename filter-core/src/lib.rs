@@ -12,6 +12,7 @@
 //! | octets of a DNS message, or text, become a name | [`Name`] | `name` |
 //! | a file becomes something verified that can be asked | [`Filter`], [`FormatError`] | `image`, `filter` |
 //! | the name is turned around: `com.example.www` | [`Key`] | `set::key` |
+//! | a sketch of the rules, if there is one, tells most names that are not listed | | `prefilter` |
 //! | one search finds it and all its listed parents | | `set` |
 //! | the words in it are weighed, if no rule spoke | [`keyword::Keywords`] | [`keyword`] |
 //! | precedence decides | [`Verdict`], [`Hit`], [`Tier`] | `filter`, `verdict` |
@@ -62,8 +63,10 @@ mod image;
 pub mod keyword;
 mod name;
 mod octets;
+mod prefilter;
 mod rule;
 mod set;
+mod suffix;
 mod tables;
 mod verdict;
 mod zones;

@@ -36,7 +36,7 @@ impl Scope {
         self as u8
     }
 
-    /// The scope with this code, or `None` for a code format version 1 does not know.
+    /// The scope with this code, or `None` for a code format version 2 does not know.
     pub const fn from_code(code: u8) -> Option<Scope> {
         match code {
             0 => Some(Scope::Exact),

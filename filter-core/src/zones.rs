@@ -1,7 +1,8 @@
 //! Tells most names from the few zones a small set has names in, without a search.
 
 use crate::set::SetLayout;
-use crate::set::key::SEPARATOR;
+use crate::set::key::Key;
+use crate::suffix::SuffixHashes;
 
 /// A sketch of the zones, by their last two labels, in which a small set has names: most
 /// queries need no search then. 128 octets; wrong only in saying that a zone may hold some.
@@ -25,33 +26,24 @@ impl Zones {
         let mut entries = set.entries();
         let mut count = 0;
         while let Some((key, _)) = entries.advance() {
-            let Some((word, bit)) = Zones::zone(key) else { return Zones::ALL };
-            zones.0[usize::from(word & 31)] |= 1 << (bit & 31);
+            let zone = Key::name_of(key).and_then(|name| SuffixHashes::of(&name).nth(1));
+            let Some(zone) = zone else { return Zones::ALL };
+            let (word, bit) = Zones::place(zone);
+            zones.0[word] |= 1 << bit;
             count += 1;
         }
         if count == layout.entry_count() { zones } else { Zones::ALL }
     }
 
-    /// Whether the set may hold the name with this key, or a parent of it.
-    pub(crate) fn may_hold(&self, key: &[u8]) -> bool {
-        Zones::zone(key)
-            .is_none_or(|(word, bit)| self.0[usize::from(word & 31)] >> (bit & 31) & 1 == 1)
+    /// Whether the set may hold a name in the zone: the [hash](SuffixHashes) of the last two
+    /// labels.
+    pub(crate) fn may_hold(&self, zone: u64) -> bool {
+        let (word, bit) = Zones::place(zone);
+        self.0[word] >> bit & 1 == 1
     }
 
-    /// The bit for the last two labels of a key, as its word and its place there, both below
-    /// 32; `None` for a single label.
-    ///
-    /// The hash is FNV-1a (Fowler, Noll, Vo), folded.
-    fn zone(key: &[u8]) -> Option<(u8, u8)> {
-        let mut hash = 0x811C_9DC5u32;
-        let mut separators = 0;
-        for &symbol in key {
-            separators += u8::from(symbol == SEPARATOR);
-            if separators == 2 {
-                break;
-            }
-            hash = (hash ^ u32::from(symbol)).wrapping_mul(0x0100_0193);
-        }
-        (separators > 0).then_some(((hash >> 27) as u8, (hash >> 22) as u8 & 31))
+    /// A word and a bit in it, both below 32.
+    fn place(zone: u64) -> (usize, u32) {
+        ((zone >> 59) as usize, (zone >> 54) as u32 & 31)
     }
 }

@@ -193,7 +193,7 @@ impl ListReport {
             duplicates,
             redundant,
             rules_before: None,
-            rules_now: list.map.len() as u64,
+            rules_now: list.map.len(),
             size_is_suspicious: false,
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn line(text: &[u8]) -> Line<'_> {
         _ => {}
     }
     let name = lines::without_comment(text);
-    if name.iter().any(lines::is_blank) {
+    if lines::has_blank(name) {
         return Line::syntax("several words: a domains list has one name a line");
     }
     let (name, scope) = wildcard::mark(name);

@@ -3,6 +3,8 @@
 
 use std::io::BufRead;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::Fault;
 
 /// The longest line that is read. Names have 253 characters at most; what is longer is a
@@ -43,12 +45,11 @@ pub(super) fn each(
         if chunk.is_empty() {
             break;
         }
-        if chunk.contains(&0) {
-            let before = chunk.iter().take_while(|&&byte| byte != 0).count();
+        if let Some(before) = memchr(0, chunk) {
             return Err(Fault::Binary { offset: offset + before as u64 });
         }
         let mut rest = chunk;
-        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+        while let Some(end) = memchr(b'\n', rest) {
             let line = &rest[..end];
             rest = &rest[end + 1..];
             if !begun.is_empty() || too_long {
@@ -91,6 +92,11 @@ pub(super) fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
+/// Whether a line has more than one word.
+pub(super) fn has_blank(text: &[u8]) -> bool {
+    memchr2(b' ', b'\t', text).is_some()
+}
+
 /// The words of a line.
 pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(is_blank).filter(|word| !word.is_empty())
@@ -98,7 +104,8 @@ pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// `text` up to an inline comment: a `#` with a blank before it.
 pub(super) fn without_comment(text: &[u8]) -> &[u8] {
-    let comment = text.windows(2).position(|pair| is_blank(&pair[0]) && pair[1] == b'#');
+    let starts = |&at: &usize| at > 0 && is_blank(&text[at - 1]);
+    let comment = memchr_iter(b'#', text).find(starts);
     text[..comment.unwrap_or(text.len())].trim_ascii_end()
 }
 

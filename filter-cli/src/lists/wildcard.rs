@@ -22,7 +22,7 @@ pub(super) fn line(text: &[u8]) -> Line<'_> {
     if text.contains(&b'@') {
         return Line::out_of_scope("a rule with a schedule");
     }
-    if text.iter().any(lines::is_blank) {
+    if lines::has_blank(text) {
         return Line::syntax("several words: a wildcard list has one pattern a line");
     }
     let (name, scope) = match text.strip_prefix(b"=") {

@@ -308,7 +308,7 @@ impl Boundary {
         self as u8
     }
 
-    /// The boundary with this code, or `None` for a code format version 1 does not know.
+    /// The boundary with this code, or `None` for a code format version 2 does not know.
     pub const fn from_code(code: u8) -> Option<Boundary> {
         match code {
             0 => Some(Boundary::Token),

@@ -3,6 +3,9 @@
 /// How many bits [`Bits::peek`] shows, and the longest code word.
 pub(crate) const WINDOW: u32 = 15;
 
+/// The longest number [`Bits::number`] reads.
+pub(crate) const NUMBER_BITS_MAX: u32 = 25;
+
 /// A position in a run of bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
@@ -26,30 +29,24 @@ impl<'a> Bits<'a> {
 
     /// The next 15 bits, unread. `None` less than four octets before the end: the writer
     /// closes the payload with [`PADDING`] octets, so only a corrupt image gets there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
         let octets = self.data.get(self.position >> 3..)?.first_chunk::<4>()?;
         Some(u32::from_be_bytes(*octets) << (self.position & 7) >> (32 - WINDOW))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn skip(&mut self, count: u32) {
-        self.position = self.position.saturating_add(count as usize);
+        // Does not wrap: what was read before lies in memory.
+        self.position = self.position.wrapping_add(count as usize);
     }
 
-    /// A length: eleven bits behind a 0, or twenty-four bits behind a 1.
-    pub(crate) fn length(&mut self) -> Option<usize> {
-        let window = self.peek()?;
-        if window >> (WINDOW - 1) == 0 {
-            self.skip(12);
-            return Some((window >> (WINDOW - 12)) as usize);
-        }
-        self.skip(1);
-        let high = self.peek()? >> (WINDOW - 12);
-        self.skip(12);
-        let low = self.peek()? >> (WINDOW - 12);
-        self.skip(12);
-        Some((high << 12 | low) as usize)
+    /// Reads a number of `count` bits, at most [`NUMBER_BITS_MAX`].
+    pub(crate) fn number(&mut self, count: u32) -> Option<u32> {
+        let octets = self.data.get(self.position >> 3..)?.first_chunk::<4>()?;
+        let bits = u32::from_be_bytes(*octets) << (self.position & 7);
+        self.skip(count);
+        Some(bits.checked_shr(32 - count.min(NUMBER_BITS_MAX)).unwrap_or(0))
     }
 }
 
@@ -76,19 +73,6 @@ impl BitWriter {
             self.open_count -= 8;
             self.octets.push((self.open >> self.open_count) as u8);
         }
-    }
-
-    /// The counterpart of [`Bits::length`]; `None` when the length needs more than 24 bits.
-    pub(crate) fn push_length(&mut self, length: usize) -> Option<()> {
-        match length {
-            0..0x800 => self.push(length as u32, 12),
-            0x800..0x100_0000 => {
-                self.push(1, 1);
-                self.push(length as u32, 24);
-            }
-            _ => return None,
-        }
-        Some(())
     }
 
     pub(crate) fn len_bits(&self) -> usize {

@@ -1,27 +1,38 @@
 //! Writes a packed set: sorted keys and values in, section out.
 
+use std::vec;
 use std::vec::Vec;
 
-use super::bits::{BitWriter, PADDING};
+use super::bits::{BitWriter, NUMBER_BITS_MAX, PADDING};
+use super::block::{MARKS_BITS, WIDTH_BITS};
 use super::cluster::{Histogram, ModelWriter};
 use super::contexts;
 use super::key::{END, SYMBOL_COUNT};
+use super::parse::{Tail, TokenWriter};
 use super::point::{PointModel, ROW_LEN};
+use super::vocabulary;
 
 /// How a set is cut into blocks: smaller ones are found faster, larger ones cost less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockShape {
-    /// Names by sub-block, 1 to 255: how far a search decodes behind a restart.
+    /// Names by sub-block, 1 to 255: how far a search decodes in one.
     pub interval: u8,
-    /// Sub-blocks by block, 1 to 255: how many restarts an entry of the index serves.
+    /// Sub-blocks by block, 1 to 255: how many an entry of the index serves.
     pub sub_blocks: u8,
 }
 
+impl BlockShape {
+    /// 16 sub-blocks of 4 names: a search decodes about 5 names. For hosts that answer many.
+    pub const SERVER: BlockShape = BlockShape { interval: 4, sub_blocks: 16 };
+    /// 16 sub-blocks of 8 names: a search decodes about 7 names. The default.
+    pub const DEVICE: BlockShape = BlockShape { interval: 8, sub_blocks: 16 };
+    /// 8 sub-blocks of 32 names: the smallest image worth asking; a search decodes about 20.
+    pub const DENSE: BlockShape = BlockShape { interval: 32, sub_blocks: 8 };
+}
+
 impl Default for BlockShape {
-    /// 4 sub-blocks of 8 names: about 6 names are decoded to find one, and the index costs a
-    /// quarter of an octet a name.
     fn default() -> BlockShape {
-        BlockShape { interval: 8, sub_blocks: 4 }
+        BlockShape::DEVICE
     }
 }
 
@@ -88,30 +99,28 @@ impl SetBuilder {
     pub(crate) fn finish(self) -> Result<Vec<u8>, SetError> {
         let entry_count = u32::try_from(self.len()).map_err(|_| SetError::Size)?;
         let models = Models::train(&self);
-        let point_rows = point_rows(&models.statistics, self.len());
-        let (payload, blocks) = write_blocks(&self, &models)?;
+        let point_rows = point_rows(&self);
+        let blocks = Blocks::write(&self, &models, &PointModel::new(&point_rows))?;
 
-        let mut section = Vec::with_capacity(payload.len() + 8 * blocks.len() + (1 << 17));
+        let index_len = 8 * blocks.starts.len();
+        let mut section = Vec::with_capacity(blocks.payload.len() + index_len + (1 << 18));
         section.extend(entry_count.to_le_bytes());
-        section.extend((blocks.len() as u32).to_le_bytes());
-        section.extend([self.shape.interval, self.shape.sub_blocks, models.order]);
+        section.extend((blocks.starts.len() as u32).to_le_bytes());
+        section.extend([self.shape.interval, self.shape.sub_blocks, models.pairs()]);
         section.push((point_rows.len() / ROW_LEN) as u8);
         for model in models.all() {
             model.write_header(&mut section);
         }
-        section.extend(&point_rows);
+        let mut tables = Vec::new();
         for model in models.all() {
-            model.write_tables(&mut section);
+            model.write_tables(&mut tables);
         }
-        let points = PointModel::new(&point_rows);
-        for block in &blocks {
-            section.extend(points.point(&self.symbols[block.key.clone()]).to_le_bytes());
-        }
-        for block in &blocks {
-            let start = u32::try_from(block.start).map_err(|_| SetError::Size)?;
-            section.extend(start.to_le_bytes());
-        }
-        section.extend(payload);
+        vocabulary::write(&models.tails.tokens, &mut section, &mut tables);
+        section.extend(&point_rows);
+        section.extend(tables);
+        section.extend(blocks.points.iter().flat_map(|point| point.to_le_bytes()));
+        section.extend(blocks.starts.iter().flat_map(|start| start.to_le_bytes()));
+        section.extend(blocks.payload);
         section.extend([0; PADDING]);
         Ok(section)
     }
@@ -147,37 +156,34 @@ struct Entry<'a> {
 enum Part {
     Shared,
     Fork,
-    Tail,
     Value,
 }
 
-/// What begins in a block.
-#[derive(Clone, Copy, PartialEq)]
-enum Begin {
-    First,
-    Restart,
-    SubBlock,
-}
-
-/// Receives a block piece by piece, symbol by symbol; one counts, the other writes.
-trait Sink {
-    fn begin(&mut self, piece: Begin);
-    /// A symbol and its context; a tail's context is of order 3.
+/// Receives a block piece by piece, part by part; one counts, the other writes.
+trait Sink<'a> {
+    /// What comes now belongs to another sub-block; before the first it is the block's head.
+    fn begin_sub_block(&mut self);
     fn symbol(&mut self, part: Part, context: usize, symbol: u16);
+    /// The key that begins the next sub-block, and how much of it the key before begins with.
+    fn mark(&mut self, shared: usize, key: &[u8]);
+    /// The symbols behind a fork, and the fork and the symbol before it.
+    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8);
 }
 
 /// Hands a block to a sink.
-fn send_block(entries: &[Entry<'_>], interval: usize, sink: &mut impl Sink) {
-    sink.begin(Begin::First);
-    send_tail(entries[0].key, 0, sink);
-    sink.symbol(Part::Value, contexts::VALUE_FIRST, entries[0].value);
-    for restart in (interval..entries.len()).step_by(interval) {
-        sink.begin(Begin::Restart);
-        let before = entries[restart - interval];
-        send_next(before, entries[restart], contexts::SHARED_RESTART, sink);
-    }
-    for sub_block in entries.chunks(interval) {
-        sink.begin(Begin::SubBlock);
+fn send_block<'a>(entries: &[Entry<'a>], interval: usize, sink: &mut impl Sink<'a>) {
+    let first = entries[0];
+    sink.tail(first.key, usize::from(END), END);
+    sink.symbol(Part::Value, contexts::VALUE_FIRST, first.value);
+    for (number, sub_block) in entries.chunks(interval).enumerate() {
+        if number > 0 {
+            let before = entries[(number - 1) * interval];
+            sink.mark(common(before.key, sub_block[0].key), sub_block[0].key);
+        }
+        sink.begin_sub_block();
+        if number > 0 {
+            send_next(first, sub_block[0], contexts::SHARED_RESTART, sink);
+        }
         let mut shared_context = contexts::SHARED_ENTER;
         for pair in sub_block.windows(2) {
             shared_context = send_next(pair[0], pair[1], shared_context, sink);
@@ -187,119 +193,132 @@ fn send_block(entries: &[Entry<'_>], interval: usize, sink: &mut impl Sink) {
 
 /// Hands an entry to a sink, as the difference to the one before; returns the context of the
 /// next shared length.
-fn send_next(
+fn send_next<'a>(
     before: Entry<'_>,
-    entry: Entry<'_>,
+    entry: Entry<'a>,
     shared_context: usize,
-    sink: &mut impl Sink,
+    sink: &mut impl Sink<'a>,
 ) -> usize {
-    let shared = before.key.iter().zip(entry.key).take_while(|(a, b)| a == b).count();
+    let shared = common(before.key, entry.key);
     sink.symbol(Part::Shared, shared_context, shared as u16);
-    let near = shared.checked_sub(1).map_or(END, |at| entry.key[at]);
+    let near = usize::from(shared.checked_sub(1).map_or(END, |at| entry.key[at]));
     let replaced = before.key.get(shared).copied().unwrap_or(END);
-    let fork = contexts::fork(usize::from(near), replaced);
-    sink.symbol(Part::Fork, fork, u16::from(entry.key[shared]));
-    send_tail(entry.key, shared + 1, sink);
+    let fork = entry.key[shared];
+    sink.symbol(Part::Fork, contexts::pair(near, replaced, SYMBOL_COUNT), u16::from(fork));
+    sink.tail(&entry.key[shared + 1..], near, fork);
     sink.symbol(Part::Value, contexts::value(before.value, shared as u8), entry.value);
     contexts::shared(shared as u8)
 }
 
-/// Hands the symbols from `from` to the end mark to a sink.
-fn send_tail(key: &[u8], from: usize, sink: &mut impl Sink) {
-    let before = |at: usize, distance: usize| {
-        usize::from(at.checked_sub(distance).map_or(END, |index| key[index]))
-    };
-    for at in from..=key.len() {
-        let far = before(at, 3) * SYMBOL_COUNT + before(at, 2);
-        let context = far * SYMBOL_COUNT + before(at, 1);
-        sink.symbol(Part::Tail, context, u16::from(key.get(at).copied().unwrap_or(END)));
-    }
+/// How many symbols two keys share.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Counts symbols by context.
-struct Counter {
+/// Counts symbols by context and collects tails.
+struct Counter<'a> {
     shared: Histogram,
     forks: Histogram,
-    tails: Histogram,
     values: Histogram,
+    tails: Vec<Tail<'a>>,
 }
 
-impl Sink for Counter {
-    fn begin(&mut self, _piece: Begin) {}
+impl<'a> Sink<'a> for Counter<'a> {
+    fn begin_sub_block(&mut self) {}
 
     fn symbol(&mut self, part: Part, context: usize, symbol: u16) {
         match part {
             Part::Shared => self.shared.add(context, symbol),
             Part::Fork => self.forks.add(context, symbol),
-            Part::Tail => self.tails.add(context, symbol),
             Part::Value => self.values.add(context, symbol),
         }
     }
+
+    fn mark(&mut self, shared: usize, key: &[u8]) {
+        self.symbol(Part::Shared, contexts::SHARED_MARK, shared as u16);
+        self.symbol(Part::Fork, contexts::FORK_MARK, u16::from(key[shared]));
+    }
+
+    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8) {
+        self.tails.push(Tail { symbols, context: contexts::pair(before, fork, SYMBOL_COUNT) });
+    }
 }
 
-/// The four models of a set.
+/// What codes the parts of a set.
 struct Models {
     shared: ModelWriter,
     forks: ModelWriter,
-    tails: ModelWriter,
+    fork_scale: usize,
     values: ModelWriter,
-    /// Of the tail model.
-    order: u8,
-    tail_contexts: usize,
-    /// Tail symbols under contexts of order 1.
-    statistics: Histogram,
+    tails: TokenWriter,
+    /// The tokens of all tails, in the order of the blocks.
+    path: Vec<u16>,
 }
 
 impl Models {
+    /// From so many entries on, forks and first tokens are told apart by the symbol before.
+    const PAIRS_FROM: usize = 20_000;
+
     fn train(set: &SetBuilder) -> Models {
         let value_count = set.values.iter().max().map_or(1, |&value| usize::from(value) + 1);
         let mut counter = Counter {
             shared: Histogram::new(contexts::SHARED_COUNT, 256),
-            forks: Histogram::new(contexts::FORK_COUNT, SYMBOL_COUNT),
-            tails: Histogram::new(SYMBOL_COUNT.pow(3), SYMBOL_COUNT),
+            forks: Histogram::new(contexts::PAIR_COUNT, SYMBOL_COUNT),
             values: Histogram::new(contexts::VALUE_COUNT, value_count),
+            tails: Vec::with_capacity(set.len()),
         };
         for entries in set.blocks() {
             send_block(&entries, usize::from(set.shape.interval), &mut counter);
         }
-        let second = counter.tails.fold(SYMBOL_COUNT.pow(2));
-        let first = second.fold(SYMBOL_COUNT);
-        let candidates = [(1, &first), (2, &second), (3, &counter.tails)];
-        let trained = candidates.map(|(order, histogram)| (order, ModelWriter::train(histogram)));
-        let cheapest = trained.into_iter().min_by_key(|(_, model)| model.cost());
-        let (order, tails) = cheapest.unwrap_or_else(|| (1, ModelWriter::train(&first)));
+        let scale = if set.len() < Models::PAIRS_FROM { 0 } else { SYMBOL_COUNT };
+        let folded = counter.forks.fold(SYMBOL_COUNT);
+        let (tails, path) = TokenWriter::train(counter.tails, scale);
         Models {
-            shared: ModelWriter::train(&counter.shared),
-            forks: ModelWriter::train(&counter.forks),
+            shared: ModelWriter::train(&counter.shared, 1),
+            forks: ModelWriter::train(if scale == 0 { &folded } else { &counter.forks }, 1),
+            fork_scale: scale,
+            values: ModelWriter::train(&counter.values, 2),
             tails,
-            values: ModelWriter::train(&counter.values),
-            order: order as u8,
-            tail_contexts: SYMBOL_COUNT.pow(order),
-            statistics: first,
+            path,
         }
     }
 
     fn all(&self) -> [&ModelWriter; 4] {
-        [&self.shared, &self.forks, &self.tails, &self.values]
+        [&self.shared, &self.forks, &self.tails.model, &self.values]
+    }
+
+    /// Which contexts are pairs: 1 of forks, 2 of first tokens.
+    fn pairs(&self) -> u8 {
+        u8::from(self.fork_scale > 0) | u8::from(self.tails.scale > 0) << 1
     }
 
     fn word(&self, part: Part, context: usize, symbol: u16) -> (u32, u32) {
-        match part {
-            Part::Shared => self.shared.word(context, symbol),
-            Part::Fork => self.forks.word(context, symbol),
-            Part::Tail => self.tails.word(context % self.tail_contexts, symbol),
-            Part::Value => self.values.word(context, symbol),
-        }
+        let (model, context) = match part {
+            Part::Shared => (&self.shared, context),
+            Part::Fork if self.fork_scale == 0 => (&self.forks, context % SYMBOL_COUNT),
+            Part::Fork => (&self.forks, context),
+            Part::Value => (&self.values, context),
+        };
+        // Trained on all entries, so each has a word.
+        model.word(model.code(context), symbol).unwrap_or_default()
     }
 }
 
-/// The rows of the point model: what part of the symbols seen sorts before each. One row for
-/// small sets, one for each symbol before otherwise; every symbol keeps some part.
-fn point_rows(statistics: &Histogram, entry_count: usize) -> Vec<u8> {
+/// The rows of the point model: what part of the symbols of blocks' first keys sorts before each.
+/// One row for small sets, one for each symbol before otherwise; every symbol keeps some part.
+fn point_rows(set: &SetBuilder) -> Vec<u8> {
     /// From here on, sharper points are worth forty rows.
     const SHARP_FROM: usize = 20_000;
+    let mut statistics = Histogram::new(SYMBOL_COUNT, SYMBOL_COUNT);
+    for entries in set.blocks() {
+        let mut before = END;
+        for &symbol in entries[0].key.iter().chain(&[END]) {
+            statistics.add(usize::from(before), u16::from(symbol));
+            before = symbol;
+        }
+    }
     let folded = statistics.fold(1);
-    let statistics = if entry_count < SHARP_FROM { &folded } else { statistics };
+    let statistics = if set.len() < SHARP_FROM { &folded } else { &statistics };
     let mut rows = Vec::new();
     for counts in statistics.rows() {
         let total: u64 = counts.iter().map(|&count| u64::from(count)).sum::<u64>().max(1);
@@ -314,66 +333,104 @@ fn point_rows(statistics: &Histogram, entry_count: usize) -> Vec<u8> {
     rows
 }
 
-/// Where a block begins in the payload, and its first key among the builder's symbols.
-struct Block {
-    start: usize,
-    key: std::ops::Range<usize>,
+/// The blocks of a set: the coarse points of their first keys, where they begin, and their bits.
+#[derive(Default)]
+struct Blocks {
+    points: Vec<u32>,
+    starts: Vec<u32>,
+    payload: Vec<u8>,
 }
 
-/// Codes all blocks.
-fn write_blocks(set: &SetBuilder, models: &Models) -> Result<(Vec<u8>, Vec<Block>), SetError> {
-    let mut payload = Vec::new();
-    let mut blocks = Vec::new();
-    let mut key_start = 0;
-    for entries in set.blocks() {
-        let key = key_start..key_start + entries[0].key.len();
-        key_start += entries.iter().map(|entry| entry.key.len()).sum::<usize>();
-        blocks.push(Block { start: payload.len(), key });
-        let mut pieces = Pieces { models, pieces: Vec::new() };
-        send_block(&entries, usize::from(set.shape.interval), &mut pieces);
-        let mut block = pieces.join().ok_or(SetError::Size)?;
-        payload.extend_from_slice(block.align());
+impl Blocks {
+    /// Codes all blocks.
+    fn write(
+        set: &SetBuilder,
+        models: &Models,
+        points: &PointModel<'_>,
+    ) -> Result<Blocks, SetError> {
+        let mut written = Blocks::default();
+        let mut path = models.path.as_slice();
+        for entries in set.blocks() {
+            let start = u32::try_from(written.payload.len()).map_err(|_| SetError::Size)?;
+            written.starts.push(start);
+            written.points.push(points.point(entries[0].key));
+            let mut pieces =
+                Pieces { models, path, pieces: vec![BitWriter::default()], marks: Vec::new() };
+            send_block(&entries, usize::from(set.shape.interval), &mut pieces);
+            path = pieces.path;
+            let mut block = pieces.join().ok_or(SetError::Size)?;
+            written.payload.extend_from_slice(block.align());
+        }
+        Ok(written)
     }
-    Ok((payload, blocks))
 }
 
-/// The pieces of a block, coded; their lengths are known before they are put together.
-struct Pieces<'a> {
-    models: &'a Models,
-    pieces: Vec<(Begin, BitWriter)>,
+/// The head of a block and its sub-blocks, coded one by one: their lengths come first.
+struct Pieces<'p> {
+    models: &'p Models,
+    /// The tokens of tails yet to come.
+    path: &'p [u16],
+    pieces: Vec<BitWriter>,
+    /// The words of each mark: shared length and fork.
+    marks: Vec<[(u32, u32); 2]>,
 }
 
-impl Sink for Pieces<'_> {
-    fn begin(&mut self, piece: Begin) {
-        self.pieces.push((piece, BitWriter::default()));
+impl<'a> Sink<'a> for Pieces<'_> {
+    fn begin_sub_block(&mut self) {
+        self.pieces.push(BitWriter::default());
     }
 
     fn symbol(&mut self, part: Part, context: usize, symbol: u16) {
         let (word, length) = self.models.word(part, context, symbol);
-        if let Some((_, bits)) = self.pieces.last_mut() {
+        if let Some(bits) = self.pieces.last_mut() {
             bits.push(word, length);
+        }
+    }
+
+    fn mark(&mut self, shared: usize, key: &[u8]) {
+        self.marks.push([
+            self.models.word(Part::Shared, contexts::SHARED_MARK, shared as u16),
+            self.models.word(Part::Fork, contexts::FORK_MARK, u16::from(key[shared])),
+        ]);
+    }
+
+    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8) {
+        let Some(bits) = self.pieces.last_mut() else { return };
+        let tails = &self.models.tails;
+        let mut context = contexts::pair(before, fork, tails.scale);
+        // Symbols the tokens stand for, end mark included; grows to those of the tail.
+        let mut covered = 0;
+        while covered <= symbols.len() {
+            let Some((&token, rest)) = self.path.split_first() else { return };
+            self.path = rest;
+            tails.push(context, token, bits);
+            covered += tails.tokens[usize::from(token)].len();
+            context = contexts::token(token, tails.scale);
         }
     }
 }
 
 impl Pieces<'_> {
-    /// The block, or `None` when a piece is longer than a length can say.
+    /// The block, or `None` when a part of it is longer than a length can say.
     fn join(self) -> Option<BitWriter> {
-        let sub_blocks = self.pieces.iter().filter(|(piece, _)| *piece == Begin::SubBlock);
-        let run = self.pieces.iter().filter(|(piece, _)| *piece != Begin::SubBlock);
-        let mut restarts = BitWriter::default();
-        let mut passed = sub_blocks.clone();
-        for (piece, bits) in run {
-            if *piece == Begin::Restart {
-                restarts.push_length(passed.next()?.1.len_bits())?;
-            }
-            restarts.append(bits);
+        let (head, sub_blocks) = self.pieces.split_first()?;
+        let lengths = || sub_blocks.iter().map(BitWriter::len_bits);
+        // The last sub-block needs no length.
+        let longest = lengths().rev().skip(1).max().unwrap_or(0);
+        let width = usize::BITS - longest.leading_zeros();
+        let mut marks = BitWriter::default();
+        for (words, length) in self.marks.iter().zip(lengths()) {
+            marks.push(length as u32, width);
+            words.iter().for_each(|&(word, length)| marks.push(word, length));
         }
         let mut block = BitWriter::default();
-        block.push_length(restarts.len_bits())?;
-        block.append(&restarts);
-        sub_blocks.for_each(|(_, bits)| block.append(bits));
-        Some(block)
+        block.append(head);
+        block.push(width, WIDTH_BITS);
+        block.push(marks.len_bits() as u32, MARKS_BITS);
+        block.append(&marks);
+        sub_blocks.iter().for_each(|sub_block| block.append(sub_block));
+        let is_sound = width <= NUMBER_BITS_MAX && marks.len_bits() < 1 << MARKS_BITS;
+        is_sound.then_some(block)
     }
 }
 

@@ -1,15 +1,15 @@
 //! Groups contexts that behave alike and gives each group a prefix code.
 //!
 //! k-means on code length: a context belongs to the group whose code writes its symbols in
-//! the fewest bits; a group's code follows from the symbols of its contexts. The number of
-//! groups doubles as long as the words get shorter by more than the tables grow. Integers
-//! only, so that every machine builds the same image.
+//! the fewest bits; a group's code follows from the symbols of its contexts. Costs are integers
+//! and their sums exact in `f32` or rounded as IEEE 754 says, in a fixed order, so that every
+//! machine builds the same image.
 
 use std::vec;
 use std::vec::Vec;
 
 use super::bits::WINDOW;
-use super::model::{FAST_BITS, FAST_LEN, RecordParts, SLOW};
+use super::model::{FIRST_BITS, FIRST_LEN, HEAD_LEN};
 
 /// How often each context saw each symbol.
 pub(super) struct Histogram {
@@ -30,10 +30,6 @@ impl Histogram {
         self.counts.len() / self.symbol_count.max(1)
     }
 
-    fn row(&self, context: usize) -> &[u32] {
-        &self.counts[context * self.symbol_count..][..self.symbol_count]
-    }
-
     pub(super) fn rows(&self) -> impl Iterator<Item = &[u32]> {
         self.counts.chunks_exact(self.symbol_count)
     }
@@ -41,9 +37,9 @@ impl Histogram {
     /// The same events under contexts that know less: context `c` becomes `c % context_count`.
     pub(super) fn fold(&self, context_count: usize) -> Histogram {
         let mut folded = Histogram::new(context_count, self.symbol_count);
-        for context in 0..self.context_count() {
-            let row = &mut folded.counts[context % context_count * self.symbol_count..];
-            for (sum, count) in row.iter_mut().zip(self.row(context)) {
+        for (context, row) in self.rows().enumerate() {
+            let sums = &mut folded.counts[context % context_count * self.symbol_count..];
+            for (sum, count) in sums.iter_mut().zip(row) {
                 *sum += count;
             }
         }
@@ -51,206 +47,40 @@ impl Histogram {
     }
 }
 
-/// The most groups: a group's number fits an octet.
-const GROUPS_MAX: usize = 256;
-/// Rounds of k-means for each number of groups.
-const ROUNDS: usize = 5;
-
-/// A model being written: codes, and which context uses which.
-pub(super) struct ModelWriter {
-    /// Code of each context; empty when there is one code.
-    map: Vec<u8>,
-    /// For each code, for each symbol: its word and the word's length.
-    words: Vec<Vec<(u16, u8)>>,
-    /// For each code, the symbols by rank.
-    ranked: Vec<Vec<u16>>,
-    /// Bits of all words and tables.
-    cost: u64,
-}
-
-impl ModelWriter {
-    /// Finds the grouping that costs least, tables included.
-    pub(super) fn train(histogram: &Histogram) -> ModelWriter {
-        let contexts: Vec<Context> = (0..histogram.context_count())
-            .map(|number| Context::new(number, histogram.row(number)))
-            .filter(|context| context.total > 0)
-            .collect();
-        let mut best = ModelWriter::grouped(histogram, &contexts, 1);
-        let mut groups = 2;
-        while groups <= GROUPS_MAX && groups <= contexts.len() {
-            let next = ModelWriter::grouped(histogram, &contexts, groups);
-            if next.cost > best.cost {
-                break;
-            }
-            best = next;
-            groups *= 2;
-        }
-        best
-    }
-
-    pub(super) fn cost(&self) -> u64 {
-        self.cost
-    }
-
-    /// The word of a symbol the histogram saw in this context.
-    pub(super) fn word(&self, context: usize, symbol: u16) -> (u32, u32) {
-        let code = self.map.get(context).map_or(0, |&code| usize::from(code));
-        let (word, length) = self.words[code][usize::from(symbol)];
-        (u32::from(word), u32::from(length))
-    }
-
-    /// The header [`ModelLayout::read`](super::model::ModelLayout::read) reads.
-    pub(super) fn write_header(&self, out: &mut Vec<u8>) {
-        out.extend((self.map.len() as u16).to_le_bytes());
-        out.extend((self.words.len() as u16).to_le_bytes());
-        out.extend((self.rank_count() as u16).to_le_bytes());
-        out.push(self.longest() as u8);
-        out.push(self.width() as u8);
-    }
-
-    /// The tables, as the [`model`](super::model) lays them out.
-    pub(super) fn write_tables(&self, out: &mut Vec<u8>) {
-        out.extend(&self.map);
-        let (longest, width, parts) = (self.longest(), self.width(), self.parts());
-        for (words, ranked) in self.words.iter().zip(&self.ranked) {
-            if parts.fast_len > 0 {
-                out.extend(fast_table(words, ranked).as_flattened());
-            }
-            for length in longest + 1 - parts.long_count as u32..=longest {
-                out.extend(long_entry(words, ranked, length).as_flattened());
-            }
-            for rank in 0..self.rank_count() {
-                let symbol = ranked.get(rank).copied().unwrap_or(0);
-                out.extend(&symbol.to_le_bytes()[..width]);
-            }
-        }
-    }
-
-    fn grouped(histogram: &Histogram, contexts: &[Context], groups: usize) -> ModelWriter {
-        let symbol_count = histogram.symbol_count;
-        let mut centers = seeds(contexts, groups, symbol_count);
-        let mut assigned = vec![0u8; contexts.len()];
-        if groups > 1 {
-            for _ in 0..ROUNDS {
-                let costs: Vec<Vec<u32>> =
-                    centers.iter().map(|center| word_costs(center)).collect();
-                let mut sums = vec![vec![0u32; symbol_count]; groups];
-                for (context, group) in contexts.iter().zip(&mut assigned) {
-                    *group = context.cheapest(&costs);
-                    context.add_to(&mut sums[usize::from(*group)]);
-                }
-                centers = sums;
-            }
-        }
-        let mut map = vec![0u8; if groups > 1 { histogram.context_count() } else { 0 }];
-        let mut numbers = vec![None; groups];
-        let mut used = Vec::new();
-        for (context, &group) in contexts.iter().zip(&assigned) {
-            let number = *numbers[usize::from(group)].get_or_insert_with(|| {
-                used.push(usize::from(group));
-                (used.len() - 1) as u8
-            });
-            if let Some(slot) = map.get_mut(context.number) {
-                *slot = number;
-            }
-        }
-        if used.is_empty() {
-            used.push(0);
-        }
-        let counts: Vec<&Vec<u32>> = used.iter().map(|&group| &centers[group]).collect();
-        if counts.len() == 1 {
-            map.clear();
-        }
-        let (words, ranked): (Vec<_>, Vec<_>) =
-            counts.iter().map(|counts| canonical(counts)).unzip();
-        let mut writer = ModelWriter { map, words, ranked, cost: 0 };
-        let payload: u64 = counts
-            .iter()
-            .zip(&writer.words)
-            .flat_map(|(counts, words)| counts.iter().zip(words))
-            .map(|(&count, &(_, length))| u64::from(count) * u64::from(length))
-            .sum();
-        let tables = writer.map.len() + writer.words.len() * writer.parts().stride();
-        writer.cost = payload + 8 * tables as u64;
-        writer
-    }
-
-    fn parts(&self) -> RecordParts {
-        RecordParts::new(self.longest(), self.rank_count(), self.width())
-    }
-
-    fn rank_count(&self) -> usize {
-        self.ranked.iter().map(Vec::len).max().unwrap_or(0)
-    }
-
-    fn longest(&self) -> u32 {
-        let lengths = self.words.iter().flatten().map(|&(_, length)| u32::from(length));
-        lengths.max().unwrap_or(0)
-    }
-
-    fn width(&self) -> usize {
-        let highest = self.ranked.iter().flatten().max().copied().unwrap_or(0);
-        if highest > u16::from(u8::MAX) { 2 } else { 1 }
-    }
-}
-
-/// Symbol and length for each value of the next bits, where the word is short.
-fn fast_table(words: &[(u16, u8)], ranked: &[u16]) -> [[u8; 2]; FAST_LEN / 2] {
-    let mut table = [SLOW.to_le_bytes(); FAST_LEN / 2];
-    for &symbol in ranked {
-        let (word, length) = words[usize::from(symbol)];
-        if let Some(free) = FAST_BITS.checked_sub(u32::from(length)) {
-            let first = usize::from(word) << free;
-            let entry = symbol << 4 | u16::from(length);
-            table[first..first + (1 << free)].fill(entry.to_le_bytes());
-        }
-    }
-    table
-}
-
-/// Where words of this length end, and how to get from one to its rank.
-fn long_entry(words: &[(u16, u8)], ranked: &[u16], length: u32) -> [[u8; 2]; 2] {
-    let length_of = |rank: usize| u32::from(words[usize::from(ranked[rank])].1);
-    let window =
-        |rank: usize| u32::from(words[usize::from(ranked[rank])].0) << (WINDOW - length_of(rank));
-    // Ranks are sorted by length.
-    let first = ranked.partition_point(|&s| u32::from(words[usize::from(s)].1) < length);
-    let behind = ranked.partition_point(|&s| u32::from(words[usize::from(s)].1) <= length);
-    let limit = if behind < ranked.len() { window(behind) } else { 1 << WINDOW };
-    let offset = match first < behind {
-        true => (window(first) >> (WINDOW - length)).wrapping_sub(first as u32),
-        false => 0,
-    };
-    [(limit as u16).to_le_bytes(), (offset as u16).to_le_bytes()]
-}
-
 /// The symbols one context saw, without those it did not.
-struct Context {
+pub(super) struct Context {
     number: usize,
     total: u64,
     seen: Vec<(u16, u32)>,
 }
 
 impl Context {
-    fn new(number: usize, row: &[u32]) -> Context {
-        let seen: Vec<(u16, u32)> = row
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-            .map(|(symbol, &count)| (symbol as u16, count))
-            .collect();
+    fn new(number: usize, seen: Vec<(u16, u32)>) -> Context {
         Context { number, total: seen.iter().map(|&(_, count)| u64::from(count)).sum(), seen }
     }
 
-    fn cheapest(&self, costs: &[Vec<u32>]) -> u8 {
-        let cost = |costs: &Vec<u32>| -> u64 {
-            self.seen
-                .iter()
-                .map(|&(symbol, count)| u64::from(costs[usize::from(symbol)]) * u64::from(count))
-                .sum()
+    /// The contexts of a histogram that saw anything.
+    fn all(histogram: &Histogram) -> Vec<Context> {
+        let seen = |row: &[u32]| -> Vec<(u16, u32)> {
+            let counted = row.iter().enumerate().filter(|&(_, &count)| count > 0);
+            counted.map(|(symbol, &count)| (symbol as u16, count)).collect()
         };
-        let best = costs.iter().enumerate().min_by_key(|(_, costs)| cost(costs));
-        best.map_or(0, |(group, _)| group as u8)
+        let rows = histogram.rows().enumerate();
+        let contexts = rows.map(|(number, row)| Context::new(number, seen(row)));
+        contexts.filter(|context| context.total > 0).collect()
+    }
+
+    /// The contexts of events, each a context and the symbol it saw. Sorts the events.
+    pub(super) fn of_events(events: &mut [(u16, u16)]) -> Vec<Context> {
+        events.sort_unstable();
+        let by_context = events.chunk_by(|a, b| a.0 == b.0);
+        by_context
+            .map(|events| {
+                let seen = events.chunk_by(|a, b| a == b);
+                let seen = seen.map(|alike| (alike[0].1, alike.len() as u32)).collect();
+                Context::new(usize::from(events[0].0), seen)
+            })
+            .collect()
     }
 
     fn add_to(&self, sums: &mut [u32]) {
@@ -260,25 +90,264 @@ impl Context {
     }
 }
 
-/// First centers: the busiest contexts, and for one group the sum of all.
-fn seeds(contexts: &[Context], groups: usize, symbol_count: usize) -> Vec<Vec<u32>> {
-    let mut sum = vec![0u32; symbol_count];
-    if groups == 1 {
-        contexts.iter().for_each(|context| context.add_to(&mut sum));
-        return vec![sum];
+/// Rounds of k-means for each number of groups.
+const ROUNDS: usize = 5;
+
+/// Which group each context belongs to, and what each group saw.
+pub(super) struct Groups {
+    assigned: Vec<u8>,
+    pub(super) sums: Vec<Vec<u32>>,
+}
+
+impl Groups {
+    /// Divides contexts into so many groups, at most 255.
+    pub(super) fn of(contexts: &[Context], count: usize, symbol_count: usize) -> Groups {
+        let count = count.min(contexts.len()).max(1);
+        let mut total = vec![0u32; symbol_count];
+        contexts.iter().for_each(|context| context.add_to(&mut total));
+        let mut groups = Groups { assigned: vec![0u8; contexts.len()], sums: vec![total] };
+        if count == 1 {
+            return groups;
+        }
+        // The first centers: the busiest contexts, each with a little of everything.
+        let mut busiest: Vec<&Context> = contexts.iter().collect();
+        busiest.sort_by_key(|context| (u64::MAX - context.total, context.number));
+        let center = |context: &&Context| {
+            let mut center: Vec<u32> = groups.sums[0].iter().map(|&sum| sum / 64 + 1).collect();
+            context.add_to(&mut center);
+            center
+        };
+        groups.sums = busiest.iter().take(count).map(center).collect();
+        for _ in 0..ROUNDS {
+            let costs = CostTable::new(&groups.sums, symbol_count);
+            let mut sums = vec![vec![0u32; symbol_count]; count];
+            for (context, group) in contexts.iter().zip(&mut groups.assigned) {
+                *group = costs.cheapest(context);
+                context.add_to(&mut sums[usize::from(*group)]);
+            }
+            groups.sums = sums;
+        }
+        groups.drop_empty();
+        groups
     }
-    let mut busiest: Vec<&Context> = contexts.iter().collect();
-    busiest.sort_by_key(|context| (u64::MAX - context.total, context.number));
-    let center = |context: &&Context| {
-        let mut center = sum.clone();
-        context.add_to(&mut center);
-        center
-    };
-    busiest.iter().take(groups).map(center).collect()
+
+    /// Numbers the groups without gaps.
+    fn drop_empty(&mut self) {
+        let mut numbers = vec![0u8; self.sums.len()];
+        let mut kept = Vec::new();
+        for (group, sums) in std::mem::take(&mut self.sums).into_iter().enumerate() {
+            if sums.iter().any(|&count| count > 0) {
+                numbers[group] = kept.len() as u8;
+                kept.push(sums);
+            }
+        }
+        self.sums = kept;
+        self.assigned.iter_mut().for_each(|group| *group = numbers[usize::from(*group)]);
+    }
+
+    /// The group of every context, also of those that saw nothing; empty for a single group.
+    pub(super) fn map(&self, contexts: &[Context], context_count: usize) -> Vec<u8> {
+        let mut map = vec![0u8; if self.sums.len() > 1 { context_count } else { 0 }];
+        for (context, &group) in contexts.iter().zip(&self.assigned) {
+            if let Some(slot) = map.get_mut(context.number) {
+                *slot = group;
+            }
+        }
+        map
+    }
+}
+
+/// What each symbol costs in each group: the groups of one symbol side by side.
+struct CostTable {
+    group_count: usize,
+    costs: Vec<f32>,
+}
+
+impl CostTable {
+    fn new(sums: &[Vec<u32>], symbol_count: usize) -> CostTable {
+        let group_count = sums.len();
+        let mut costs = vec![0f32; group_count * symbol_count];
+        for (group, sums) in sums.iter().enumerate() {
+            for (symbol, cost) in word_costs(sums).into_iter().enumerate() {
+                costs[symbol * group_count + group] = cost as f32;
+            }
+        }
+        CostTable { group_count, costs }
+    }
+
+    fn cheapest(&self, context: &Context) -> u8 {
+        let mut sums = [0f32; 256];
+        let sums = &mut sums[..self.group_count];
+        for &(symbol, count) in &context.seen {
+            let costs = &self.costs[usize::from(symbol) * self.group_count..][..self.group_count];
+            for (sum, cost) in sums.iter_mut().zip(costs) {
+                *sum += count as f32 * cost;
+            }
+        }
+        let best = sums.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+        best.map_or(0, |(group, _)| group as u8)
+    }
+}
+
+/// A model being written: codes, and which context uses which.
+pub(super) struct ModelWriter {
+    /// Code of each context; empty when there is one code.
+    map: Vec<u8>,
+    codes: Vec<Code>,
+    /// Octets by symbol.
+    width: usize,
+}
+
+impl ModelWriter {
+    /// Finds the grouping that costs least, tables included.
+    pub(super) fn train(histogram: &Histogram, width: usize) -> ModelWriter {
+        let contexts = Context::all(histogram);
+        let context_count = histogram.context_count();
+        let grouped = |count: usize| {
+            let groups = Groups::of(&contexts, count, histogram.symbol_count);
+            let map = groups.map(&contexts, context_count);
+            let model = ModelWriter::new(map, &groups.sums, width);
+            let payload = groups.sums.iter().zip(&model.codes).map(|(sums, code)| code.cost(sums));
+            let cost = payload.sum::<u64>() + 8 * model.tables_len() as u64;
+            (model, cost)
+        };
+        let mut best = grouped(1);
+        let mut count = 2;
+        while count < 256 && count <= contexts.len() {
+            let next = grouped(count);
+            if next.1 > best.1 {
+                break;
+            }
+            best = next;
+            count *= 2;
+        }
+        best.0
+    }
+
+    /// A code for each group of counts.
+    pub(super) fn new(map: Vec<u8>, counts: &[Vec<u32>], width: usize) -> ModelWriter {
+        ModelWriter { map, codes: counts.iter().map(|counts| Code::new(counts)).collect(), width }
+    }
+
+    /// The number of the code that a context uses.
+    pub(super) fn code(&self, context: usize) -> usize {
+        self.map.get(context).map_or(0, |&code| usize::from(code))
+    }
+
+    /// Word and length of a symbol in a code, if it has one there.
+    pub(super) fn word(&self, code: usize, symbol: u16) -> Option<(u32, u32)> {
+        let (word, length) = *self.codes[code].words.get(usize::from(symbol))?;
+        (length != NO_WORD).then_some((u32::from(word), u32::from(length)))
+    }
+
+    /// How many codes there are.
+    pub(super) fn code_count(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// The header [`ModelLayout::read`](super::model::ModelLayout::read) reads.
+    pub(super) fn write_header(&self, out: &mut Vec<u8>) {
+        let records_len: usize = self.codes.iter().map(|code| code.record_len(self.width)).sum();
+        out.extend((self.map.len() as u16).to_le_bytes());
+        out.extend((self.codes.len() as u16).to_le_bytes());
+        out.extend((records_len as u32).to_le_bytes());
+    }
+
+    /// The tables, as the [`model`](super::model) lays them out.
+    pub(super) fn write_tables(&self, out: &mut Vec<u8>) {
+        out.extend(&self.map);
+        let mut start = 0;
+        for code in &self.codes {
+            out.extend((start as u32).to_le_bytes());
+            start += code.record_len(self.width);
+        }
+        self.codes.iter().for_each(|code| code.write(self.width, out));
+    }
+
+    /// Octets of the tables.
+    fn tables_len(&self) -> usize {
+        let records = self.codes.iter().map(|code| 4 + code.record_len(self.width));
+        self.map.len() + records.sum::<usize>()
+    }
+}
+
+/// The length of a word that is not there.
+const NO_WORD: u8 = u8::MAX;
+
+/// A canonical prefix code.
+struct Code {
+    /// Word and its length, by symbol; [`NO_WORD`] for symbols that were not counted.
+    words: Vec<(u16, u8)>,
+    /// Symbols by rank: shorter words first, then smaller symbols.
+    ranked: Vec<u16>,
+}
+
+impl Code {
+    /// Huffman's code for these counts.
+    fn new(counts: &[u32]) -> Code {
+        let lengths = word_lengths(counts);
+        let mut ranked: Vec<u16> =
+            (0..counts.len() as u16).filter(|&s| counts[usize::from(s)] > 0).collect();
+        ranked.sort_by_key(|&symbol| (lengths[usize::from(symbol)], symbol));
+        let mut words = vec![(0, NO_WORD); counts.len()];
+        let (mut word, mut last) = (0u32, 0u8);
+        for &symbol in &ranked {
+            let length = lengths[usize::from(symbol)];
+            word <<= length - last;
+            last = length;
+            words[usize::from(symbol)] = (word as u16, length);
+            word += 1;
+        }
+        Code { words, ranked }
+    }
+
+    /// Bits of these symbols.
+    fn cost(&self, counts: &[u32]) -> u64 {
+        let words = counts.iter().zip(&self.words);
+        let seen = words.filter(|(count, _)| **count > 0);
+        seen.map(|(&count, &(_, length))| u64::from(count) * u64::from(length)).sum()
+    }
+
+    fn record_len(&self, width: usize) -> usize {
+        HEAD_LEN + width * self.ranked.len()
+    }
+
+    fn write(&self, width: usize, out: &mut Vec<u8>) {
+        let word = |rank: usize| self.words[usize::from(self.ranked[rank])];
+        // For each length: where its words end, and how to get from one to its rank.
+        let mut limits = [0u32; WINDOW as usize + 1];
+        let mut offsets = [0u16; WINDOW as usize + 1];
+        for (length, (limit, offset)) in (0u8..).zip(limits.iter_mut().zip(&mut offsets)) {
+            let length_of = |symbol: &u16| self.words[usize::from(*symbol)].1;
+            let first = self.ranked.partition_point(|symbol| length_of(symbol) < length);
+            let behind = self.ranked.partition_point(|symbol| length_of(symbol) <= length);
+            *limit = match self.ranked.get(behind) {
+                Some(_) => u32::from(word(behind).0) << (WINDOW - u32::from(word(behind).1)),
+                None => 1 << WINDOW,
+            };
+            if first < behind {
+                *offset = word(first).0.wrapping_sub(first as u16);
+            }
+        }
+        let mut firsts = [0u8; FIRST_LEN];
+        for (prefix, first) in firsts.iter_mut().enumerate() {
+            let window = (prefix as u32) << (WINDOW - FIRST_BITS);
+            let known = limits.iter().position(|&limit| window < limit);
+            *first = known.unwrap_or(WINDOW as usize) as u8;
+        }
+        out.extend(firsts);
+        for (limit, offset) in limits.into_iter().zip(offsets) {
+            out.extend((limit as u16).to_le_bytes());
+            out.extend(offset.to_le_bytes());
+        }
+        for &symbol in &self.ranked {
+            out.extend(&symbol.to_le_bytes()[..width]);
+        }
+    }
 }
 
 /// What each symbol would cost, in 1/256 bit, smoothed so that no symbol is impossible.
-fn word_costs(counts: &[u32]) -> Vec<u32> {
+pub(super) fn word_costs(counts: &[u32]) -> Vec<u32> {
     const SCALE: u64 = 16;
     let total: u64 = counts.iter().map(|&count| u64::from(count) * SCALE + 1).sum();
     let whole = log2_256(total);
@@ -300,24 +369,6 @@ fn log2_256(value: u64) -> u32 {
         }
     }
     log
-}
-
-/// Words by symbol and symbols by rank of the canonical Huffman code for these counts.
-fn canonical(counts: &[u32]) -> (Vec<(u16, u8)>, Vec<u16>) {
-    let lengths = word_lengths(counts);
-    let mut ranked: Vec<u16> =
-        (0..counts.len() as u16).filter(|&s| counts[usize::from(s)] > 0).collect();
-    ranked.sort_by_key(|&symbol| (lengths[usize::from(symbol)], symbol));
-    let mut words = vec![(0, 0); counts.len()];
-    let (mut word, mut last) = (0u32, 0u8);
-    for &symbol in &ranked {
-        let length = lengths[usize::from(symbol)];
-        word <<= length - last;
-        last = length;
-        words[usize::from(symbol)] = (word as u16, length);
-        word += 1;
-    }
-    (words, ranked)
 }
 
 /// Huffman's word lengths. Where one is longer than a window, counts are flattened and the
@@ -373,21 +424,21 @@ mod tests {
     fn round_trip(symbol_count: usize, events: &[(usize, u16)], context_count: usize) {
         let mut histogram = Histogram::new(context_count, symbol_count);
         events.iter().for_each(|&(context, symbol)| histogram.add(context, symbol));
-        let writer = ModelWriter::train(&histogram);
+        let writer = ModelWriter::train(&histogram, 2);
         let mut section = Vec::new();
         writer.write_header(&mut section);
         let tables = section.len();
         writer.write_tables(&mut section);
         let mut bits = BitWriter::default();
         for &(context, symbol) in events {
-            let (word, length) = writer.word(context, symbol);
+            let (word, length) = writer.word(writer.code(context), symbol).unwrap();
             bits.push(word, length);
         }
         let mut payload = bits.align().to_vec();
         payload.extend([0; PADDING]);
         let (layout, end) = ModelLayout::read(&mut Octets::new(&section), tables).unwrap();
         assert_eq!(end, section.len());
-        let model = layout.view(&section).unwrap();
+        let model = layout.view::<2>(&section).unwrap();
         let mut bits = Bits::new(&payload, 0);
         for &(context, symbol) in events {
             assert_eq!(model.decode(context, &mut bits), Some(symbol));

@@ -2,17 +2,19 @@
 
 use super::bits::Bits;
 use super::key::END;
+use super::vocabulary::{ENDS, TOKEN_ROOM};
 use super::{Set, contexts};
+
+/// The longest key, with room behind it for a whole token.
+const KEY_ROOM: usize = 256 + TOKEN_ROOM;
 
 /// Stands on one entry of a block: its key, its value and the way to the next.
 ///
-/// About 330 bytes; the set is handed in with every step, so that a cursor is cheap to copy.
-/// Entries of a block come in this order: the *restarts*, every `interval`-th
-/// name, in one run; then, sub-block by sub-block, the names between two restarts.
+/// About 320 bytes; the set is handed in with every step, so that a cursor is cheap to copy.
 #[derive(Clone)]
 pub(super) struct Cursor<'a> {
     bits: Bits<'a>,
-    key: [u8; 256],
+    key: [u8; KEY_ROOM],
     /// Symbols in `key`, without the end mark.
     len: u8,
     /// Symbols shared with the entry decoded before.
@@ -20,58 +22,56 @@ pub(super) struct Cursor<'a> {
     value: u16,
     /// The context the next entry's shared length is read in.
     shared_context: usize,
-    /// Where the sub-block of the restart last read begins, in bits.
-    sub_block: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// The first entry of a block.
-    pub(super) fn open(set: &Set<'a>, block: usize) -> Option<Cursor<'a>> {
+    /// A cursor on no entry yet, before the block that begins there in the payload.
+    pub(super) fn before(set: &Set<'a>, block: usize) -> Option<Cursor<'a>> {
         let start = set.block_start(block)?;
-        let mut bits = Bits::new(set.payload, start.checked_mul(8)?);
-        let run = bits.length()?;
-        let mut cursor = Cursor {
-            bits,
-            key: [END; 256],
+        Some(Cursor {
+            bits: Bits::new(set.payload, start.checked_mul(8)?),
+            key: [END; KEY_ROOM],
             len: 0,
             shared: 0,
             value: 0,
-            shared_context: contexts::SHARED_RESTART,
-            sub_block: bits.position().checked_add(run)?,
-        };
-        cursor.tail(set, 0)?;
-        cursor.value = set.values.decode(contexts::VALUE_FIRST, &mut cursor.bits)?;
-        Some(cursor)
+            shared_context: contexts::SHARED_ENTER,
+        })
+    }
+
+    /// Goes to the first entry of the block.
+    pub(super) fn first(&mut self, set: &Set<'a>) -> Option<()> {
+        self.tail(set, 0, 0)?;
+        self.value = set.values.decode(contexts::VALUE_FIRST, &mut self.bits)?;
+        Some(())
     }
 
     /// Stands where `other` stands, and copies no more of its key than there is.
     pub(super) fn stand_on(&mut self, other: &Cursor<'a>) {
-        let Cursor { bits, key, len, shared, value, shared_context, sub_block } = other;
-        let len = *len;
-        let used = usize::from(len);
+        let Cursor { bits, key, len, shared, value, shared_context } = other;
+        let used = usize::from(*len);
         if let (Some(mine), Some(theirs)) = (self.key.get_mut(..used), key.get(..used)) {
             mine.copy_from_slice(theirs);
         }
-        (self.bits, self.len, self.shared, self.value) = (*bits, len, *shared, *value);
-        (self.shared_context, self.sub_block) = (*shared_context, *sub_block);
+        (self.bits, self.len, self.shared) = (*bits, *len, *shared);
+        (self.value, self.shared_context) = (*value, *shared_context);
     }
 
-    /// Passes the sub-block of the restart under the cursor, so that the next entry is the next
-    /// restart.
-    pub(super) fn pass_sub_block(&mut self) -> Option<()> {
-        let length = self.bits.length()?;
-        self.sub_block = self.sub_block.checked_add(length)?;
-        self.shared_context = contexts::SHARED_RESTART;
-        Some(())
+    /// Behind what was read last.
+    pub(super) fn bits(&self) -> Bits<'a> {
+        self.bits
     }
 
-    /// Turns from the run of restarts to the sub-block behind the one last read.
-    pub(super) fn enter(&mut self) {
-        self.bits.seek(self.sub_block);
-        self.shared_context = contexts::SHARED_ENTER;
+    /// Goes on at `position`: with the entry behind this one, or else with the first of another
+    /// sub-block.
+    pub(super) fn enter(&mut self, position: usize, is_neighbor: bool) {
+        self.bits.seek(position);
+        self.shared_context = match is_neighbor {
+            true => contexts::SHARED_ENTER,
+            false => contexts::SHARED_RESTART,
+        };
     }
 
-    /// Goes to the next entry of the run or sub-block.
+    /// Goes to the next entry of the sub-block.
     pub(super) fn next(&mut self, set: &Set<'a>) -> Option<()> {
         self.share(set)?;
         self.finish(set)
@@ -82,19 +82,23 @@ impl<'a> Cursor<'a> {
     pub(super) fn share(&mut self, set: &Set<'a>) -> Option<()> {
         let shared = set.shared.decode(self.shared_context, &mut self.bits)?;
         self.shared = u8::try_from(shared).ok()?;
-        self.shared_context = contexts::shared(self.shared);
+        self.shared_context = match self.shared_context {
+            contexts::SHARED_RESTART => contexts::SHARED_ENTER,
+            _ => contexts::shared(self.shared),
+        };
         (self.shared <= self.len).then_some(())
     }
 
     /// Reads what the next entry does not share.
     pub(super) fn finish(&mut self, set: &Set<'a>) -> Option<()> {
         let at = usize::from(self.shared);
-        let before = self.symbol_before(at, 1);
+        let before = at.checked_sub(1).and_then(|index| self.key.get(index));
+        let before = usize::from(before.copied().unwrap_or(END));
         let replaced = if self.shared < self.len { self.key[at] } else { END };
-        let fork = contexts::fork(before, replaced);
-        let symbol = set.forks.decode(fork, &mut self.bits)?;
-        self.put(at, symbol)?;
-        self.tail(set, at + 1)?;
+        let fork = contexts::pair(before, replaced, set.fork_scale);
+        let symbol = set.forks.decode(fork, &mut self.bits)? as u8;
+        *self.key.get_mut(at)? = symbol;
+        self.tail(set, at + 1, contexts::pair(before, symbol, set.first_scale))?;
         let context = contexts::value(self.value, self.shared);
         self.value = set.values.decode(context, &mut self.bits)?;
         Some(())
@@ -149,37 +153,30 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Decodes symbols from `at` up to the end mark.
-    fn tail(&mut self, set: &Set<'a>, mut at: usize) -> Option<()> {
-        let [middle_scale, far_scale] = set.scales;
-        let mut near = self.symbol_before(at, 1);
-        let mut middle = self.symbol_before(at, 2);
-        let mut far = self.symbol_before(at, 3);
+    /// Decodes tokens from `at` up to the one that ends. Their symbols are taken as they are:
+    /// one that no key has leads to a context that no model has.
+    fn tail(&mut self, set: &Set<'a>, mut at: usize, mut context: usize) -> Option<()> {
         // A copy stays in registers: this loop is where a search spends its time.
         let mut bits = self.bits;
         // Ends because `at` grows to the size of the key.
         loop {
-            let context = near + middle_scale * middle + far_scale * far;
-            let symbol = set.tails.decode(context, &mut bits)?;
-            if symbol == u16::from(END) {
+            let mut token = set.tokens.decode(context, &mut bits)?;
+            let (string, form) = match set.vocabulary.token(token) {
+                Some(found) => found,
+                // The escape: a token that only the last code has.
+                None => {
+                    token = set.tokens.decode_by_last(&mut bits)?;
+                    set.vocabulary.token(token)?
+                }
+            };
+            *self.key.get_mut(at..)?.first_chunk_mut::<TOKEN_ROOM>()? = *string;
+            at += usize::from(form & (ENDS - 1));
+            if form & ENDS != 0 {
                 self.bits = bits;
-                self.len = u8::try_from(at).ok()?;
+                self.len = u8::try_from(at.checked_sub(1)?).ok()?;
                 return Some(());
             }
-            self.put(at, symbol)?;
-            at += 1;
-            (far, middle, near) = (middle, near, usize::from(symbol));
+            context = contexts::token(token, set.first_scale);
         }
-    }
-
-    /// Any symbol will do: one that no key has leads to a context that no model has.
-    fn put(&mut self, at: usize, symbol: u16) -> Option<()> {
-        *self.key.get_mut(at)? = symbol as u8;
-        Some(())
-    }
-
-    fn symbol_before(&self, at: usize, distance: usize) -> usize {
-        let symbol = at.checked_sub(distance).and_then(|index| self.key.get(index));
-        usize::from(symbol.copied().unwrap_or(END))
     }
 }

@@ -3,6 +3,7 @@
 #![doc = include_str!("format.md")]
 
 mod bits;
+mod block;
 #[cfg(feature = "build")]
 pub(crate) mod build;
 #[cfg(feature = "build")]
@@ -11,12 +12,19 @@ mod contexts;
 mod cursor;
 pub(crate) mod key;
 mod model;
+#[cfg(feature = "build")]
+mod parse;
 mod point;
+#[cfg(feature = "build")]
+mod train;
+mod vocabulary;
 
+use self::block::Marks;
 use self::cursor::Cursor;
-use self::key::SEPARATOR;
+use self::key::{END, SEPARATOR};
 use self::model::{Model, ModelLayout};
 use self::point::PointModel;
+use self::vocabulary::{Vocabulary, VocabularyLayout};
 use crate::octets::{Octets, u32_at};
 
 /// Where the parts of a packed set lie in its section; see the [module](self).
@@ -28,20 +36,22 @@ pub(crate) struct SetLayout {
     block_count: usize,
     interval: u8,
     sub_blocks: u8,
-    /// What the second and third symbol back weigh in a tail context; 0 below that order.
-    scales: [usize; 2],
+    /// What the symbol before weighs in the context of a fork, and of a first token.
+    fork_scale: usize,
+    first_scale: usize,
     point_rows: usize,
     points: usize,
     shared: ModelLayout,
     forks: ModelLayout,
-    tails: ModelLayout,
+    tokens: ModelLayout,
     values: ModelLayout,
+    vocabulary: VocabularyLayout,
     index: usize,
 }
 
 impl SetLayout {
     /// Octets before the point model.
-    const HEADER_LEN: usize = 12 + 4 * model::HEADER_LEN;
+    const HEADER_LEN: usize = 12 + 4 * model::HEADER_LEN + vocabulary::HEADER_LEN;
 
     /// Reads and checks the header; O(1). `None` when the section is not a packed set.
     pub(crate) fn read(section: &[u8]) -> Option<SetLayout> {
@@ -50,7 +60,9 @@ impl SetLayout {
         let block_count = header.u32()? as usize;
         let interval = header.u8()?;
         let sub_blocks = header.u8()?;
-        let order = header.u8()?;
+        let scale = |is_pair: u8| if is_pair == 0 { 0 } else { key::SYMBOL_COUNT };
+        let pairs = header.u8()?;
+        let (fork_scale, first_scale) = (scale(pairs & 1), scale(pairs & 2));
         let point_rows = usize::from(header.u8()?);
         let names_by_block = u64::from(interval) * u64::from(sub_blocks);
         if names_by_block == 0
@@ -59,34 +71,31 @@ impl SetLayout {
         {
             return None;
         }
-        let scales = match order {
-            1 => [0, 0],
-            2 => [key::SYMBOL_COUNT, 0],
-            3 => [key::SYMBOL_COUNT, key::SYMBOL_COUNT * key::SYMBOL_COUNT],
-            _ => return None,
-        };
         let points = SetLayout::HEADER_LEN;
         let at = points + point_rows * point::ROW_LEN;
         let (shared, at) = ModelLayout::read(&mut header, at)?;
         let (forks, at) = ModelLayout::read(&mut header, at)?;
-        let (tails, at) = ModelLayout::read(&mut header, at)?;
-        let (values, index) = ModelLayout::read(&mut header, at)?;
+        let (tokens, at) = ModelLayout::read(&mut header, at)?;
+        let (values, at) = ModelLayout::read(&mut header, at)?;
+        let (vocabulary, index) = VocabularyLayout::read(&mut header, at)?;
         let layout = SetLayout {
             entry_count,
             block_count,
             interval,
             sub_blocks,
-            scales,
+            fork_scale,
+            first_scale,
             point_rows,
             points,
             shared,
             forks,
-            tails,
+            tokens,
             values,
+            vocabulary,
             index,
         };
-        // Every sub-block but a block's last has a length of twelve bits, and every block one
-        // more: so many entries need a payload, and reading all of them ends in good time.
+        // No sound set packs as many names into an octet; a forged one that claims more would
+        // take its readers too long.
         let payload_len = layout.view(section)?.payload.len();
         let is_plausible = u64::from(entry_count) <= payload_len as u64 * u64::from(u8::MAX);
         is_plausible.then_some(layout)
@@ -106,12 +115,14 @@ impl SetLayout {
             entry_count: self.entry_count,
             interval: usize::from(self.interval),
             sub_blocks: usize::from(self.sub_blocks),
-            scales: self.scales,
+            fork_scale: self.fork_scale,
+            first_scale: self.first_scale,
             point_model: PointModel::new(point_rows),
             shared: self.shared.view(section)?,
             forks: self.forks.view(section)?,
-            tails: self.tails.view(section)?,
+            tokens: self.tokens.view(section)?,
             values: self.values.view(section)?,
+            vocabulary: self.vocabulary.view(section)?,
             points: section.get(self.index..starts)?,
             starts: section.get(starts..payload)?,
             payload: section.get(payload..)?,
@@ -125,12 +136,14 @@ pub(crate) struct Set<'a> {
     entry_count: u32,
     interval: usize,
     sub_blocks: usize,
-    scales: [usize; 2],
+    fork_scale: usize,
+    first_scale: usize,
     point_model: PointModel<'a>,
-    shared: Model<'a>,
-    forks: Model<'a>,
-    tails: Model<'a>,
-    values: Model<'a>,
+    shared: Model<'a, 1>,
+    forks: Model<'a, 1>,
+    tokens: Model<'a, 2>,
+    values: Model<'a, 2>,
+    vocabulary: Vocabulary<'a>,
     points: &'a [u8],
     starts: &'a [u8],
     payload: &'a [u8],
@@ -187,22 +200,49 @@ impl<'a> Set<'a> {
     }
 
     fn predecessor(&self, key: &[u8]) -> Option<Predecessor> {
-        let block = self.block_of(key)?;
-        let mut cursor = Cursor::open(self, block)?;
-        let (mut matched, _) = cursor.compare(key, 0);
-        // Entries of the block from the restart under the cursor on; decreases.
-        let mut remaining = self.block_len(block);
-        let mut next = cursor.clone();
-        while remaining > self.interval {
-            next.pass_sub_block()?;
-            if !next.advance(self, key, &mut matched)? {
+        let point = self.point_model.point(key);
+        let number = self.block_of(key, point)?;
+        let mut first = Cursor::before(self, number)?;
+        first.first(self)?;
+        let len = self.block_len(number);
+        let mut marks = Marks::read(self, len, first.bits())?;
+        first.enter(marks.start(), true);
+        let (with_first, _) = first.compare(key, 0);
+        // The sub-block found so far, where it begins, and whether the cursor has gone there.
+        let (mut sub_block, mut start, mut is_there) = (0, marks.start(), true);
+        let (mut cursor, mut matched) = (first.clone(), with_first);
+        // Ends because every block has finitely many marks.
+        while let Some(mark) = marks.next(self)? {
+            let next = key.get(matched).copied().unwrap_or(END);
+            if mark.shared < matched || (mark.shared == matched && mark.fork > next) {
                 break;
             }
-            cursor.stand_on(&next);
-            remaining -= self.interval;
+            if mark.shared == matched && mark.fork == next {
+                // Only the whole name tells on which side of the key it lies.
+                let mut with_mark = with_first;
+                cursor.stand_on(&first);
+                cursor.enter(mark.start, false);
+                if !cursor.advance(self, key, &mut with_mark)? {
+                    is_there = false;
+                    break;
+                }
+                matched = with_mark;
+                is_there = true;
+            } else {
+                is_there = false;
+            }
+            (sub_block, start) = (sub_block + 1, mark.start);
+        }
+        if !is_there {
+            matched = with_first;
+            cursor.stand_on(&first);
+            if sub_block > 0 {
+                cursor.enter(start, false);
+                cursor.advance(self, key, &mut matched)?;
+            }
         }
         let mut found = Predecessor::at(&cursor, matched);
-        cursor.enter();
+        let remaining = len.saturating_sub(sub_block * self.interval);
         for _ in 1..remaining.min(self.interval) {
             if found.matched == key.len() && found.len == key.len() {
                 break;
@@ -216,14 +256,19 @@ impl<'a> Set<'a> {
     }
 
     /// The last block whose first key is not behind `key`.
-    fn block_of(&self, key: &[u8]) -> Option<usize> {
-        let point = self.point_model.point(key);
+    fn block_of(&self, key: &[u8], point: u32) -> Option<usize> {
+        let mut high = self.blocks_where(|other| other <= point);
+        let last = high.checked_sub(1)?;
+        if u32_at(self.points, 4 * last)? < point {
+            return Some(last);
+        }
         // Blocks from `low` to `high` share the key's point; ends because the gap halves.
         let mut low = self.blocks_where(|other| other < point);
-        let mut high = self.blocks_where(|other| other <= point);
         while low < high {
             let middle = low + (high - low) / 2;
-            if Cursor::open(self, middle)?.compare(key, 0).1 {
+            let mut first = Cursor::before(self, middle)?;
+            first.first(self)?;
+            if first.compare(key, 0).1 {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -300,18 +345,20 @@ impl Entries<'_> {
     pub(crate) fn advance(&mut self) -> Option<(&[u8], u16)> {
         self.remaining = self.remaining.checked_sub(1)?;
         if self.place == 0 {
-            let mut cursor = Cursor::open(&self.set, self.block)?;
+            let mut cursor = Cursor::before(&self.set, self.block)?;
+            cursor.first(&self.set)?;
+            let len = self.set.block_len(self.block);
+            let mut marks = Marks::read(&self.set, len, cursor.bits())?;
             for _ in 0..self.sub_block {
-                cursor.pass_sub_block()?;
+                marks.next(&self.set)?;
+            }
+            cursor.enter(marks.start(), self.sub_block == 0);
+            if self.sub_block > 0 {
                 cursor.next(&self.set)?;
             }
             self.cursor = Some(cursor);
         } else {
-            let cursor = self.cursor.as_mut()?;
-            if self.place == 1 {
-                cursor.enter();
-            }
-            cursor.next(&self.set)?;
+            self.cursor.as_mut()?.next(&self.set)?;
         }
         self.place += 1;
         if self.place == self.set.interval {

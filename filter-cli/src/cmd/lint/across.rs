@@ -2,13 +2,11 @@
 //! each repeats.
 
 use filter_core::{Action, CategorySet, Key, Name, Scope};
-use fst::Streamer;
-use fst::map::OpBuilder;
 
 use super::Conflict;
 use crate::cache::ReadList;
 use crate::config::{NeverBlock, Overlaps};
-use crate::list_map::{RuleKey, line_number};
+use crate::list_map::Union;
 use crate::lists::{Reason, admit};
 
 /// A kind of contradiction.
@@ -86,7 +84,7 @@ impl Across {
     /// Walks the lists.
     pub(super) fn walk(lists: &[ReadList], never_block: &NeverBlock) -> Across {
         let repeats = |list: &ReadList| Repeats {
-            duplicates: list.reading.entries.saturating_sub(list.map.len() as u64),
+            duplicates: list.reading.entries.saturating_sub(list.map.len()),
             redundant: 0,
         };
         let across =
@@ -99,19 +97,14 @@ impl Across {
             rules: Vec::new(),
             covering: vec![Vec::new(); lists.len()],
         };
-        let mut union = lists.iter().map(|list| &list.map).collect::<OpBuilder<'_>>().union();
-        while let Some((key, values)) = union.next() {
-            let Some(rule) = RuleKey::new(key) else { continue };
-            if !rule.is_of(&walk.symbols) {
+        let mut union = Union::new(lists.iter().map(|list| &list.map));
+        while let Some((list, rule)) = union.next() {
+            if rule.symbols != walk.symbols {
                 walk.end_name();
-                walk.symbols.extend(rule.symbols());
+                walk.symbols.extend_from_slice(rule.symbols);
             }
-            walk.rules.extend(values.iter().map(|value| Rule {
-                list: value.index,
-                line: line_number(value.value),
-                scope: rule.scope,
-                action: rule.action,
-            }));
+            let (scope, action) = (rule.kind.scope(), rule.kind.action());
+            walk.rules.push(Rule { list, line: rule.line, scope, action });
         }
         walk.end_name();
         walk.across
