@@ -241,7 +241,7 @@ impl Compiler {
         sections.extend(never_block.map(|section| (SectionId::NeverBlock, section)));
         sections.push((SectionId::Lists, lists));
         sections.extend(prefilter.map(|section| (SectionId::Prefilter, section)));
-        let octets = write_image(self.serial, &sections)?;
+        let octets = write_image(self.serial, sections)?;
         Ok(Image { octets, name_count, class_count, rule_octets, prefilter_octets })
     }
 
@@ -431,7 +431,8 @@ fn check_text(what: &'static str, text: &str) -> Result<(), CompileError> {
     }
 }
 
-fn write_image(serial: u64, sections: &[(SectionId, Vec<u8>)]) -> Result<Vec<u8>, CompileError> {
+/// Joins the sections; each is freed as soon as it is in the image.
+fn write_image(serial: u64, sections: Vec<(SectionId, Vec<u8>)>) -> Result<Vec<u8>, CompileError> {
     let table_end = image::HEADER_LEN + sections.len() * image::TABLE_ENTRY_LEN;
     let body: usize = sections.iter().map(|(_, section)| section.len()).sum();
     let length = u32::try_from(table_end + body + image::CHECKSUM_LEN);
@@ -443,14 +444,14 @@ fn write_image(serial: u64, sections: &[(SectionId, Vec<u8>)]) -> Result<Vec<u8>
     octets.extend(length.to_le_bytes());
     octets.extend(serial.to_le_bytes());
     let mut offset = table_end as u32;
-    for (id, section) in sections {
+    for (id, section) in &sections {
         octets.extend((*id as u16).to_le_bytes());
         octets.extend([0, 0]);
         octets.extend(offset.to_le_bytes());
         octets.extend((section.len() as u32).to_le_bytes());
         offset += section.len() as u32;
     }
-    sections.iter().for_each(|(_, section)| octets.extend(section));
+    sections.into_iter().for_each(|(_, section)| octets.extend_from_slice(&section));
     octets.extend(image::checksum(&octets).to_le_bytes());
     Ok(octets)
 }

@@ -131,8 +131,11 @@ impl<D: AsRef<[u8]>> Filter<D> {
         let image = self.data.as_ref();
         let enabled = enabled.union(CategorySet::MANDATED);
         let suspects = self.suspects(image, name);
-        let key = (suspects.rules || suspects.never_block).then(|| Key::new(name));
-        let key = key.as_ref().map_or(&[][..], Key::symbols);
+        let mut key = Key::EMPTY;
+        if suspects.rules || suspects.never_block {
+            key.turn(name);
+        }
+        let key = key.symbols();
 
         let ruling =
             if suspects.rules { self.ruling(image, key, enabled) } else { Ruling::default() };

@@ -31,8 +31,15 @@ impl<'a> Bits<'a> {
     /// closes the payload with [`PADDING`] octets, so only a corrupt image gets there.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
-        let octets = self.data.get(self.position >> 3..)?.first_chunk::<4>()?;
-        Some(u32::from_be_bytes(*octets) << (self.position & 7) >> (32 - WINDOW))
+        Some(self.next_32()? >> (32 - WINDOW))
+    }
+
+    /// The next bits, 25 or more, from the most significant down.
+    #[inline(always)]
+    fn next_32(&self) -> Option<u32> {
+        let at = self.position >> 3;
+        let octets = self.data.get(at..at + 4)?.first_chunk::<4>()?;
+        Some(u32::from_be_bytes(*octets) << (self.position & 7))
     }
 
     #[inline(always)]
@@ -42,9 +49,9 @@ impl<'a> Bits<'a> {
     }
 
     /// Reads a number of `count` bits, at most [`NUMBER_BITS_MAX`].
+    #[inline(always)]
     pub(crate) fn number(&mut self, count: u32) -> Option<u32> {
-        let octets = self.data.get(self.position >> 3..)?.first_chunk::<4>()?;
-        let bits = u32::from_be_bytes(*octets) << (self.position & 7);
+        let bits = self.next_32()?;
         self.skip(count);
         Some(bits.checked_shr(32 - count.min(NUMBER_BITS_MAX)).unwrap_or(0))
     }

@@ -4,11 +4,14 @@ use std::vec;
 use std::vec::Vec;
 
 use super::bits::{BitWriter, NUMBER_BITS_MAX, PADDING};
-use super::block::{MARKS_BITS, WIDTH_BITS};
-use super::cluster::{Histogram, ModelWriter};
+use super::block::{FORK_BITS, Step, WIDTH_BITS};
+use super::cluster::Histogram;
+use super::code::ModelWriter;
 use super::contexts;
+use super::cursor::{VALUE_BITS, VALUE_ESCAPE};
 use super::key::{END, SYMBOL_COUNT};
-use super::parse::{Tail, TokenWriter};
+use super::model::{NARROW, WIDE};
+use super::parse::{CutTails, Effort, TailAt, Tails, TokenWriter};
 use super::point::{PointModel, ROW_LEN};
 use super::vocabulary;
 
@@ -26,8 +29,16 @@ impl BlockShape {
     pub const SERVER: BlockShape = BlockShape { interval: 4, sub_blocks: 16 };
     /// 16 sub-blocks of 8 names: a search decodes about 7 names. The default.
     pub const DEVICE: BlockShape = BlockShape { interval: 8, sub_blocks: 16 };
-    /// 8 sub-blocks of 32 names: the smallest image worth asking; a search decodes about 20.
-    pub const DENSE: BlockShape = BlockShape { interval: 32, sub_blocks: 8 };
+    /// 16 sub-blocks of 64 names, learned thoroughly: the smallest image worth asking; a search
+    /// decodes about 35.
+    pub const DENSE: BlockShape = BlockShape { interval: 64, sub_blocks: 16 };
+}
+
+impl BlockShape {
+    /// Who packs names densely has time to learn what they look like.
+    fn effort(self) -> Effort {
+        if self.interval < BlockShape::DENSE.interval { Effort::QUICK } else { Effort::THOROUGH }
+    }
 }
 
 impl Default for BlockShape {
@@ -53,13 +64,13 @@ pub(crate) struct SetBuilder {
 pub(crate) enum SetError {
     /// A key does not sort behind the one before.
     Order,
-    /// Over 2^32 entries, or a payload over 4 GiB.
+    /// Over 2^32 entries or symbols of keys, or a payload over 4 GiB.
     Size,
 }
 
 impl SetBuilder {
-    /// The most distinct values, all of which have a word of their own.
-    pub(crate) const VALUES_MAX: usize = 1 << (super::bits::WINDOW - 1);
+    /// The most distinct values: with the bit that says whether an entry inherits, a u16.
+    pub(crate) const VALUES_MAX: usize = 1 << 15;
 
     pub(crate) fn new(shape: BlockShape) -> SetBuilder {
         SetBuilder { shape, symbols: Vec::new(), lengths: Vec::new(), values: Vec::new() }
@@ -98,15 +109,15 @@ impl SetBuilder {
     /// Writes the section.
     pub(crate) fn finish(self) -> Result<Vec<u8>, SetError> {
         let entry_count = u32::try_from(self.len()).map_err(|_| SetError::Size)?;
+        u32::try_from(self.symbols.len()).map_err(|_| SetError::Size)?;
         let models = Models::train(&self);
         let point_rows = point_rows(&self);
-        let blocks = Blocks::write(&self, &models, &PointModel::new(&point_rows))?;
-
-        let index_len = 8 * blocks.starts.len();
-        let mut section = Vec::with_capacity(blocks.payload.len() + index_len + (1 << 18));
+        let block_len = usize::from(self.shape.interval) * usize::from(self.shape.sub_blocks);
+        let block_count = self.len().div_ceil(block_len);
+        let mut section = Vec::new();
         section.extend(entry_count.to_le_bytes());
-        section.extend((blocks.starts.len() as u32).to_le_bytes());
-        section.extend([self.shape.interval, self.shape.sub_blocks, models.pairs()]);
+        section.extend((block_count as u32).to_le_bytes());
+        section.extend([self.shape.interval, self.shape.sub_blocks, models.flags()]);
         section.push((point_rows.len() / ROW_LEN) as u8);
         for model in models.all() {
             model.write_header(&mut section);
@@ -118,96 +129,153 @@ impl SetBuilder {
         vocabulary::write(&models.tails.tokens, &mut section, &mut tables);
         section.extend(&point_rows);
         section.extend(tables);
-        section.extend(blocks.points.iter().flat_map(|point| point.to_le_bytes()));
-        section.extend(blocks.starts.iter().flat_map(|start| start.to_le_bytes()));
-        section.extend(blocks.payload);
+        self.write_blocks(&models, &PointModel::new(&point_rows), block_count, &mut section)?;
         section.extend([0; PADDING]);
         Ok(section)
     }
 
-    /// The entries of each block, in order.
-    fn blocks(&self) -> impl Iterator<Item = Vec<Entry<'_>>> {
+    /// Appends the points of the blocks' first keys, where blocks begin, and the blocks.
+    fn write_blocks(
+        &self,
+        models: &Models,
+        points: &PointModel<'_>,
+        block_count: usize,
+        section: &mut Vec<u8>,
+    ) -> Result<(), SetError> {
+        let index = section.len();
+        let payload = index + 8 * block_count;
+        section.resize(payload, 0);
+        let mut tails = TailReader::of(&models.cut);
+        for (number, block) in self.blocks().enumerate() {
+            let start = u32::try_from(section.len() - payload).map_err(|_| SetError::Size)?;
+            let point = points.point(block.entries[0].key);
+            section[index + 4 * number..][..4].copy_from_slice(&point.to_le_bytes());
+            section[index + 4 * (block_count + number)..][..4]
+                .copy_from_slice(&start.to_le_bytes());
+            let (pieces, marks) = (vec![BitWriter::default()], Vec::new());
+            let mut pieces = Pieces { models, tails, pieces, marks };
+            send_block(&block, usize::from(self.shape.interval), &mut pieces);
+            tails = pieces.tails;
+            section.extend_from_slice(pieces.join().ok_or(SetError::Size)?.align());
+        }
+        Ok(())
+    }
+
+    /// The entries of each block, in order, and the key behind them; empty behind the last.
+    fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         let size = usize::from(self.shape.interval) * usize::from(self.shape.sub_blocks);
         let mut at = 0;
         let mut first = 0;
         std::iter::from_fn(move || {
             let end = self.len().min(first + size);
-            let entries: Vec<Entry<'_>> = (first..end)
-                .map(|index| {
-                    let start = at;
-                    at += usize::from(self.lengths[index]);
-                    Entry { key: &self.symbols[start..at], value: self.values[index] }
-                })
-                .collect();
+            let mut key = |index: usize| {
+                let start = at;
+                at += usize::from(self.lengths[index]);
+                (start, &self.symbols[start..at])
+            };
+            let entry = |index| {
+                let (start, key) = key(index);
+                Entry { start, key, value: self.values[index] }
+            };
+            let entries: Vec<Entry<'_>> = (first..end).map(entry).collect();
             first = end;
-            (!entries.is_empty()).then_some(entries)
+            let behind = self.lengths.get(end).map_or(0, |&length| usize::from(length));
+            let behind = &self.symbols[at..at + behind];
+            (!entries.is_empty()).then_some(Block { entries, behind })
         })
     }
 }
 
+/// Entries that are found together.
+struct Block<'a> {
+    entries: Vec<Entry<'a>>,
+    behind: &'a [u8],
+}
+
 #[derive(Clone, Copy)]
 struct Entry<'a> {
+    /// Where all symbols have its key.
+    start: usize,
     key: &'a [u8],
     value: u16,
 }
 
-/// Which model codes a symbol.
-#[derive(Clone, Copy)]
-enum Part {
-    Shared,
-    Fork,
-    Value,
-}
-
-/// Receives a block piece by piece, part by part; one counts, the other writes.
-trait Sink<'a> {
+/// Receives a block piece by piece, part by part; one collects tails, one
+/// counts, one writes.
+trait Sink {
+    /// The style of the next tail.
+    fn style(&self) -> u8;
+    /// The entry that comes now is the first of its block or sub-block.
+    fn head(&mut self);
     /// What comes now belongs to another sub-block; before the first it is the block's head.
     fn begin_sub_block(&mut self);
-    fn symbol(&mut self, part: Part, context: usize, symbol: u16);
-    /// The key that begins the next sub-block, and how much of it the key before begins with.
-    fn mark(&mut self, shared: usize, key: &[u8]);
-    /// The symbols behind a fork, and the fork and the symbol before it.
-    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8);
+    fn shared(&mut self, context: usize, shared: u8);
+    fn fork(&mut self, context: usize, fork: u8);
+    fn value(&mut self, context: usize, value: u16);
+    /// How many symbols the first key of the next sub-block shares with that of the sub-block
+    /// before, and the first that it does not; no fork behind the last sub-block.
+    fn mark(&mut self, shared: usize, fork: Option<u8>);
+    /// An entry's symbols from a place on, behind a fork, and the fork and the symbol before it.
+    fn tail(&mut self, entry: Entry<'_>, from: usize, before: u8, fork: u8);
 }
 
 /// Hands a block to a sink.
-fn send_block<'a>(entries: &[Entry<'a>], interval: usize, sink: &mut impl Sink<'a>) {
-    let first = entries[0];
-    sink.tail(first.key, usize::from(END), END);
-    sink.symbol(Part::Value, contexts::VALUE_FIRST, first.value);
-    for (number, sub_block) in entries.chunks(interval).enumerate() {
-        if number > 0 {
-            let before = entries[(number - 1) * interval];
-            sink.mark(common(before.key, sub_block[0].key), sub_block[0].key);
-        }
+fn send_block(block: &Block<'_>, interval: usize, sink: &mut impl Sink) {
+    let first = block.entries[0];
+    sink.head();
+    sink.tail(first, 0, END, END);
+    sink.value(contexts::VALUE_FIRST, first.value);
+    let mut sub_blocks = block.entries.chunks(interval).peekable();
+    let mut shared_before = None;
+    // Ends because a block has finitely many sub-blocks.
+    while let Some(sub_block) = sub_blocks.next() {
+        let head = sub_block[0];
+        let behind = sub_blocks.peek().map_or(block.behind, |next| next[0].key);
+        let shared_behind = common(head.key, behind);
         sink.begin_sub_block();
-        if number > 0 {
-            send_next(first, sub_block[0], contexts::SHARED_RESTART, sink);
+        if let Some(shared) = shared_before {
+            let base = shared_behind.min(shared);
+            let (before, fork) = (symbol_before(head.key, base), head.key[base]);
+            sink.head();
+            if base < shared {
+                sink.fork(contexts::FORK_ENTER, fork);
+            }
+            sink.tail(head, base + 1, before, fork);
+            sink.value(contexts::value(first.value, base as u8), head.value);
         }
         let mut shared_context = contexts::SHARED_ENTER;
         for pair in sub_block.windows(2) {
             shared_context = send_next(pair[0], pair[1], shared_context, sink);
         }
+        let fork = sub_blocks.peek().map(|next| next[0].key[shared_behind]);
+        sink.mark(shared_behind, fork);
+        shared_before = Some(shared_behind);
     }
+}
+
+/// The symbol before a place in a key.
+fn symbol_before(key: &[u8], at: usize) -> u8 {
+    at.checked_sub(1).map_or(END, |index| key[index])
 }
 
 /// Hands an entry to a sink, as the difference to the one before; returns the context of the
 /// next shared length.
-fn send_next<'a>(
+fn send_next(
     before: Entry<'_>,
-    entry: Entry<'a>,
+    entry: Entry<'_>,
     shared_context: usize,
-    sink: &mut impl Sink<'a>,
+    sink: &mut impl Sink,
 ) -> usize {
     let shared = common(before.key, entry.key);
-    sink.symbol(Part::Shared, shared_context, shared as u16);
-    let near = usize::from(shared.checked_sub(1).map_or(END, |at| entry.key[at]));
+    let style = sink.style();
+    sink.shared(shared_context, shared as u8);
+    let near = symbol_before(entry.key, shared);
     let replaced = before.key.get(shared).copied().unwrap_or(END);
     let fork = entry.key[shared];
-    sink.symbol(Part::Fork, contexts::pair(near, replaced, SYMBOL_COUNT), u16::from(fork));
-    sink.tail(&entry.key[shared + 1..], near, fork);
-    sink.symbol(Part::Value, contexts::value(before.value, shared as u8), entry.value);
-    contexts::shared(shared as u8)
+    sink.fork(contexts::pair(near, replaced, SYMBOL_COUNT), fork);
+    sink.tail(entry, shared + 1, near, fork);
+    sink.value(contexts::value(before.value, shared as u8), entry.value);
+    contexts::shared(shared as u8, style, shared_context)
 }
 
 /// How many symbols two keys share.
@@ -215,32 +283,93 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// Counts symbols by context and collects tails.
-struct Counter<'a> {
+/// Collects tails.
+struct Collector(Vec<TailAt>);
+
+impl Sink for Collector {
+    fn style(&self) -> u8 {
+        0
+    }
+
+    fn head(&mut self) {}
+    fn begin_sub_block(&mut self) {}
+    fn shared(&mut self, _context: usize, _shared: u8) {}
+    fn fork(&mut self, _context: usize, _fork: u8) {}
+    fn value(&mut self, _context: usize, _value: u16) {}
+    fn mark(&mut self, _shared: usize, _fork: Option<u8>) {}
+
+    fn tail(&mut self, entry: Entry<'_>, from: usize, before: u8, fork: u8) {
+        self.0.push(TailAt {
+            start: (entry.start + from) as u32,
+            len: (entry.key.len() - from) as u8,
+            context: contexts::pair(before, fork, SYMBOL_COUNT) as u16,
+        });
+    }
+}
+
+/// Counts symbols by context.
+struct Counter<'t> {
     shared: Histogram,
     forks: Histogram,
     values: Histogram,
-    tails: Vec<Tail<'a>>,
+    tails: TailReader<'t>,
 }
 
-impl<'a> Sink<'a> for Counter<'a> {
+impl Sink for Counter<'_> {
+    fn style(&self) -> u8 {
+        self.tails.style()
+    }
+
+    fn head(&mut self) {}
     fn begin_sub_block(&mut self) {}
 
-    fn symbol(&mut self, part: Part, context: usize, symbol: u16) {
-        match part {
-            Part::Shared => self.shared.add(context, symbol),
-            Part::Fork => self.forks.add(context, symbol),
-            Part::Value => self.values.add(context, symbol),
-        }
+    fn shared(&mut self, context: usize, shared: u8) {
+        self.shared.add(context, self.tails.shared_symbol(shared));
     }
 
-    fn mark(&mut self, shared: usize, key: &[u8]) {
-        self.symbol(Part::Shared, contexts::SHARED_MARK, shared as u16);
-        self.symbol(Part::Fork, contexts::FORK_MARK, u16::from(key[shared]));
+    fn fork(&mut self, context: usize, fork: u8) {
+        self.forks.add(context, fork.into());
     }
 
-    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8) {
-        self.tails.push(Tail { symbols, context: contexts::pair(before, fork, SYMBOL_COUNT) });
+    fn value(&mut self, context: usize, value: u16) {
+        self.values.add(context, value.min(VALUE_ESCAPE));
+    }
+
+    fn mark(&mut self, _shared: usize, _fork: Option<u8>) {}
+
+    fn tail(&mut self, _entry: Entry<'_>, _from: usize, _before: u8, _fork: u8) {
+        self.tails.pass_style();
+    }
+}
+
+/// Walks what was learned of tails, in the order of the blocks.
+#[derive(Clone, Copy)]
+struct TailReader<'t> {
+    /// The tokens of tails yet to come.
+    path: &'t [u16],
+    /// Their styles; empty where there is one.
+    styles: &'t [u8],
+    has_styles: bool,
+}
+
+impl<'t> TailReader<'t> {
+    fn of(tails: &'t CutTails) -> TailReader<'t> {
+        let has_styles = !tails.styles.is_empty();
+        TailReader { path: &tails.path, styles: &tails.styles, has_styles }
+    }
+
+    fn style(&self) -> u8 {
+        self.styles.first().copied().unwrap_or(0)
+    }
+
+    fn pass_style(&mut self) {
+        self.styles = self.styles.get(1..).unwrap_or(&[]);
+    }
+
+    /// What stands for a shared length before a tail of the next style.
+    fn shared_symbol(&self, shared: u8) -> u16 {
+        let shared = u16::from(shared);
+        if self.has_styles { 2 * shared + u16::from(self.style()) } else { shared }
     }
 }
 
@@ -248,11 +377,11 @@ impl<'a> Sink<'a> for Counter<'a> {
 struct Models {
     shared: ModelWriter,
     forks: ModelWriter,
-    fork_scale: usize,
     values: ModelWriter,
     tails: TokenWriter,
-    /// The tokens of all tails, in the order of the blocks.
-    path: Vec<u16>,
+    /// What the symbol before weighs in contexts that are pairs.
+    scale: usize,
+    cut: CutTails,
 }
 
 impl Models {
@@ -260,26 +389,29 @@ impl Models {
     const PAIRS_FROM: usize = 20_000;
 
     fn train(set: &SetBuilder) -> Models {
-        let value_count = set.values.iter().max().map_or(1, |&value| usize::from(value) + 1);
-        let mut counter = Counter {
-            shared: Histogram::new(contexts::SHARED_COUNT, 256),
-            forks: Histogram::new(contexts::PAIR_COUNT, SYMBOL_COUNT),
-            values: Histogram::new(contexts::VALUE_COUNT, value_count),
-            tails: Vec::with_capacity(set.len()),
-        };
-        for entries in set.blocks() {
-            send_block(&entries, usize::from(set.shape.interval), &mut counter);
-        }
+        let interval = usize::from(set.shape.interval);
+        let mut collector = Collector(Vec::with_capacity(set.len()));
+        set.blocks().for_each(|block| send_block(&block, interval, &mut collector));
+        let tails = Tails { symbols: &set.symbols, rows: collector.0 };
         let scale = if set.len() < Models::PAIRS_FROM { 0 } else { SYMBOL_COUNT };
+        let (tails, cut) = TokenWriter::train(tails, scale, set.shape.effort());
+
+        let value_max = set.values.iter().max().copied().unwrap_or(0).min(VALUE_ESCAPE);
+        let mut counter = Counter {
+            shared: Histogram::new(contexts::SHARED_COUNT, 256 * contexts::STYLE_COUNT),
+            forks: Histogram::new(contexts::PAIR_COUNT, SYMBOL_COUNT),
+            values: Histogram::new(contexts::VALUE_COUNT, usize::from(value_max) + 1),
+            tails: TailReader::of(&cut),
+        };
+        set.blocks().for_each(|block| send_block(&block, interval, &mut counter));
         let folded = counter.forks.fold(SYMBOL_COUNT);
-        let (tails, path) = TokenWriter::train(counter.tails, scale);
         Models {
-            shared: ModelWriter::train(&counter.shared, 1),
-            forks: ModelWriter::train(if scale == 0 { &folded } else { &counter.forks }, 1),
-            fork_scale: scale,
-            values: ModelWriter::train(&counter.values, 2),
+            shared: ModelWriter::train(&counter.shared, WIDE),
+            forks: ModelWriter::train(if scale == 0 { &folded } else { &counter.forks }, NARROW),
+            values: ModelWriter::train(&counter.values, WIDE),
             tails,
-            path,
+            scale,
+            cut,
         }
     }
 
@@ -287,20 +419,10 @@ impl Models {
         [&self.shared, &self.forks, &self.tails.model, &self.values]
     }
 
-    /// Which contexts are pairs: 1 of forks, 2 of first tokens.
-    fn pairs(&self) -> u8 {
-        u8::from(self.fork_scale > 0) | u8::from(self.tails.scale > 0) << 1
-    }
-
-    fn word(&self, part: Part, context: usize, symbol: u16) -> (u32, u32) {
-        let (model, context) = match part {
-            Part::Shared => (&self.shared, context),
-            Part::Fork if self.fork_scale == 0 => (&self.forks, context % SYMBOL_COUNT),
-            Part::Fork => (&self.forks, context),
-            Part::Value => (&self.values, context),
-        };
-        // Trained on all entries, so each has a word.
-        model.word(model.code(context), symbol).unwrap_or_default()
+    /// Which contexts are pairs, 1 of forks and 2 of first tokens, and 4 for styles.
+    fn flags(&self) -> u8 {
+        let pairs = if self.scale > 0 { 3 } else { 0 };
+        pairs | if self.cut.styles.is_empty() { 0 } else { 4 }
     }
 }
 
@@ -310,9 +432,9 @@ fn point_rows(set: &SetBuilder) -> Vec<u8> {
     /// From here on, sharper points are worth forty rows.
     const SHARP_FROM: usize = 20_000;
     let mut statistics = Histogram::new(SYMBOL_COUNT, SYMBOL_COUNT);
-    for entries in set.blocks() {
+    for block in set.blocks() {
         let mut before = END;
-        for &symbol in entries[0].key.iter().chain(&[END]) {
+        for &symbol in block.entries[0].key.iter().chain(&[END]) {
             statistics.add(usize::from(before), u16::from(symbol));
             before = symbol;
         }
@@ -333,104 +455,99 @@ fn point_rows(set: &SetBuilder) -> Vec<u8> {
     rows
 }
 
-/// The blocks of a set: the coarse points of their first keys, where they begin, and their bits.
-#[derive(Default)]
-struct Blocks {
-    points: Vec<u32>,
-    starts: Vec<u32>,
-    payload: Vec<u8>,
-}
-
-impl Blocks {
-    /// Codes all blocks.
-    fn write(
-        set: &SetBuilder,
-        models: &Models,
-        points: &PointModel<'_>,
-    ) -> Result<Blocks, SetError> {
-        let mut written = Blocks::default();
-        let mut path = models.path.as_slice();
-        for entries in set.blocks() {
-            let start = u32::try_from(written.payload.len()).map_err(|_| SetError::Size)?;
-            written.starts.push(start);
-            written.points.push(points.point(entries[0].key));
-            let mut pieces =
-                Pieces { models, path, pieces: vec![BitWriter::default()], marks: Vec::new() };
-            send_block(&entries, usize::from(set.shape.interval), &mut pieces);
-            path = pieces.path;
-            let mut block = pieces.join().ok_or(SetError::Size)?;
-            written.payload.extend_from_slice(block.align());
-        }
-        Ok(written)
-    }
-}
-
 /// The head of a block and its sub-blocks, coded one by one: their lengths come first.
 struct Pieces<'p> {
     models: &'p Models,
-    /// The tokens of tails yet to come.
-    path: &'p [u16],
+    tails: TailReader<'p>,
     pieces: Vec<BitWriter>,
-    /// The words of each mark: shared length and fork.
-    marks: Vec<[(u32, u32); 2]>,
+    /// Behind each sub-block: shared symbols, and the fork of the next.
+    marks: Vec<(usize, Option<u8>)>,
 }
 
-impl<'a> Sink<'a> for Pieces<'_> {
+impl Sink for Pieces<'_> {
+    fn style(&self) -> u8 {
+        self.tails.style()
+    }
+
+    fn head(&mut self) {
+        if self.tails.has_styles {
+            self.push((self.tails.style().into(), 1));
+        }
+    }
+
     fn begin_sub_block(&mut self) {
         self.pieces.push(BitWriter::default());
     }
 
-    fn symbol(&mut self, part: Part, context: usize, symbol: u16) {
-        let (word, length) = self.models.word(part, context, symbol);
+    fn shared(&mut self, context: usize, shared: u8) {
+        let symbol = self.tails.shared_symbol(shared);
+        self.push(self.models.shared.word_in(context, symbol));
+    }
+
+    fn fork(&mut self, context: usize, fork: u8) {
+        let context = if self.models.scale == 0 { context % SYMBOL_COUNT } else { context };
+        self.push(self.models.forks.word_in(context, fork.into()));
+    }
+
+    fn value(&mut self, context: usize, value: u16) {
+        self.push(self.models.values.word_in(context, value.min(VALUE_ESCAPE)));
+        if value >= VALUE_ESCAPE {
+            self.push((value.into(), VALUE_BITS));
+        }
+    }
+
+    fn mark(&mut self, shared: usize, fork: Option<u8>) {
+        self.marks.push((shared, fork));
+    }
+
+    fn tail(&mut self, entry: Entry<'_>, from: usize, before: u8, fork: u8) {
+        let Some(bits) = self.pieces.last_mut() else { return };
+        let tails = &self.models.tails;
+        let mut context = contexts::pair(before, fork, tails.scale);
+        // How far the tokens reach; grows beyond the end of the key, to its end mark.
+        let mut covered = from;
+        while covered <= entry.key.len() {
+            let Some((&token, rest)) = self.tails.path.split_first() else { return };
+            self.tails.path = rest;
+            tails.push(self.tails.style(), context, token, bits);
+            covered += tails.tokens[usize::from(token)].len();
+            context = contexts::token(token, tails.scale);
+        }
+        self.tails.pass_style();
+    }
+}
+
+impl Pieces<'_> {
+    fn push(&mut self, (word, length): (u32, u32)) {
         if let Some(bits) = self.pieces.last_mut() {
             bits.push(word, length);
         }
     }
 
-    fn mark(&mut self, shared: usize, key: &[u8]) {
-        self.marks.push([
-            self.models.word(Part::Shared, contexts::SHARED_MARK, shared as u16),
-            self.models.word(Part::Fork, contexts::FORK_MARK, u16::from(key[shared])),
-        ]);
-    }
-
-    fn tail(&mut self, symbols: &'a [u8], before: usize, fork: u8) {
-        let Some(bits) = self.pieces.last_mut() else { return };
-        let tails = &self.models.tails;
-        let mut context = contexts::pair(before, fork, tails.scale);
-        // Symbols the tokens stand for, end mark included; grows to those of the tail.
-        let mut covered = 0;
-        while covered <= symbols.len() {
-            let Some((&token, rest)) = self.path.split_first() else { return };
-            self.path = rest;
-            tails.push(context, token, bits);
-            covered += tails.tokens[usize::from(token)].len();
-            context = contexts::token(token, tails.scale);
-        }
-    }
-}
-
-impl Pieces<'_> {
-    /// The block, or `None` when a part of it is longer than a length can say.
+    /// The block, or `None` when a sub-block is longer than a length can say.
     fn join(self) -> Option<BitWriter> {
         let (head, sub_blocks) = self.pieces.split_first()?;
         let lengths = || sub_blocks.iter().map(BitWriter::len_bits);
         // The last sub-block needs no length.
         let longest = lengths().rev().skip(1).max().unwrap_or(0);
-        let width = usize::BITS - longest.leading_zeros();
-        let mut marks = BitWriter::default();
-        for (words, length) in self.marks.iter().zip(lengths()) {
-            marks.push(length as u32, width);
-            words.iter().for_each(|&(word, length)| marks.push(word, length));
-        }
+        let width = |number: usize| usize::BITS - number.leading_zeros();
+        let shared_most = self.marks.iter().map(|&(shared, _)| shared).max().unwrap_or(0);
+        let (length_width, shared_width) = (width(longest), width(shared_most));
         let mut block = BitWriter::default();
         block.append(head);
-        block.push(width, WIDTH_BITS);
-        block.push(marks.len_bits() as u32, MARKS_BITS);
-        block.append(&marks);
+        block.push(length_width, WIDTH_BITS[0]);
+        block.push(shared_width, WIDTH_BITS[1]);
+        for (&(shared, fork), length) in self.marks.iter().zip(lengths()) {
+            match fork {
+                Some(fork) => {
+                    block.push(Step::new(shared, fork).number(), shared_width + FORK_BITS);
+                    block.push(length as u32, length_width);
+                }
+                None => block.push(shared as u32, shared_width),
+            }
+        }
         sub_blocks.iter().for_each(|sub_block| block.append(sub_block));
-        let is_sound = width <= NUMBER_BITS_MAX && marks.len_bits() < 1 << MARKS_BITS;
-        is_sound.then_some(block)
+        (length_width <= NUMBER_BITS_MAX).then_some(block)
     }
 }
 

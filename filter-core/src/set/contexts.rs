@@ -1,24 +1,40 @@
 //! What the coder knows when it codes a symbol, as the number of a context; reader and writer
 //! share these, so they cannot disagree.
 
+use core::cmp::Ordering;
+
 use super::key::SYMBOL_COUNT;
 
-/// Contexts of a shared length: the length before it, capped, and three special ones.
-pub(super) const SHARED_COUNT: usize = 64;
-/// The length is part of a mark.
-pub(super) const SHARED_MARK: usize = SHARED_COUNT - 3;
-/// The entry is the first of a sub-block and shares with the first of the block.
-pub(super) const SHARED_RESTART: usize = SHARED_COUNT - 1;
+/// Contexts of a shared length: for each style three rows of the length before it, capped.
+#[cfg(feature = "build")]
+pub(super) const SHARED_COUNT: usize = STYLE_COUNT * 3 * SHARED_ROW;
+const SHARED_ROW: usize = 64;
 /// The entry is the second of a sub-block.
-pub(super) const SHARED_ENTER: usize = SHARED_COUNT - 2;
+pub(super) const SHARED_ENTER: usize = SHARED_ROW - 1;
+/// Longer ones share a context.
+const SHARED_KNOWN: usize = SHARED_ROW - 2;
 
-/// The context of a shared length behind an entry that shared `before` symbols.
-pub(super) fn shared(before: u8) -> usize {
-    usize::from(before).min(SHARED_MARK - 1)
+/// The context of a shared length behind an entry of this style that shared `before` symbols;
+/// `earlier` is the context that one was read in. Whether lengths rise or fall tells a zone's
+/// end from its start.
+#[inline]
+pub(super) fn shared(before: u8, style: u8, earlier: usize) -> usize {
+    let known = usize::from(before).min(SHARED_KNOWN);
+    let row = match known.cmp(&(earlier % SHARED_ROW)) {
+        Ordering::Less => 0,
+        Ordering::Equal => 1,
+        Ordering::Greater => 2,
+    };
+    (3 * usize::from(style & 1) + row) * SHARED_ROW + known
 }
 
-/// The context of a fork in a mark: of a first symbol behind an end mark, which no entry has.
-pub(super) const FORK_MARK: usize = 0;
+/// The most styles a set can have, names that people make and names that machines make, say.
+/// Where there are two, a shared length is doubled and the style added.
+pub(super) const STYLE_COUNT: usize = 2;
+
+/// The context of a fork at the head of a sub-block: a first symbol that replaces an end mark,
+/// which no fork does.
+pub(super) const FORK_ENTER: usize = 0;
 
 /// Contexts of a pair of symbols.
 #[cfg(feature = "build")]
@@ -30,8 +46,8 @@ pub(super) const PAIR_COUNT: usize = SYMBOL_COUNT * SYMBOL_COUNT;
 /// `scale` is what the symbol before weighs: [`SYMBOL_COUNT`], or 0 in a small set, where it
 /// costs more to tell apart than it saves.
 #[inline]
-pub(super) fn pair(before: usize, symbol: u8, scale: usize) -> usize {
-    before * scale + usize::from(symbol)
+pub(super) fn pair(before: u8, symbol: u8, scale: usize) -> usize {
+    usize::from(before) * scale + usize::from(symbol)
 }
 
 /// The context of a token behind another; behind those of first tokens.
@@ -50,6 +66,7 @@ pub(super) const VALUE_FIRST: usize = 0;
 
 /// The value before, and how much of the name is shared: neighbors in one zone tend to come
 /// from one list.
+#[inline]
 pub(super) fn value(before: u16, shared: u8) -> usize {
     let nearness = match shared {
         0..5 => 0,

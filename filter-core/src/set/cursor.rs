@@ -1,17 +1,22 @@
 //! Decodes the names of one block, in order.
 
 use super::bits::Bits;
+use super::block::{Mark, Step};
 use super::key::END;
 use super::vocabulary::{ENDS, TOKEN_ROOM};
-use super::{Set, contexts};
+use super::{Set, contexts, model};
+
+/// Stands for a value that has no word: the value itself follows, in [`VALUE_BITS`].
+pub(super) const VALUE_ESCAPE: u16 = model::SYMBOLS_MAX as u16 - 1;
+/// See [`VALUE_ESCAPE`].
+pub(super) const VALUE_BITS: u32 = 16;
 
 /// The longest key, with room behind it for a whole token.
 const KEY_ROOM: usize = 256 + TOKEN_ROOM;
 
 /// Stands on one entry of a block: its key, its value and the way to the next.
 ///
-/// About 320 bytes; the set is handed in with every step, so that a cursor is cheap to copy.
-#[derive(Clone)]
+/// About 320 bytes; the set is handed in with every step.
 pub(super) struct Cursor<'a> {
     bits: Bits<'a>,
     key: [u8; KEY_ROOM],
@@ -20,40 +25,66 @@ pub(super) struct Cursor<'a> {
     /// Symbols shared with the entry decoded before.
     shared: u8,
     value: u16,
+    /// What kind of name it is, as far as its tail is concerned: 0 or 1.
+    style: u8,
     /// The context the next entry's shared length is read in.
     shared_context: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor on no entry yet, before the block that begins there in the payload.
-    pub(super) fn before(set: &Set<'a>, block: usize) -> Option<Cursor<'a>> {
-        let start = set.block_start(block)?;
-        Some(Cursor {
-            bits: Bits::new(set.payload, start.checked_mul(8)?),
+    /// A cursor on no entry yet. It is large: make it where it stays.
+    #[inline(always)]
+    pub(super) fn new(set: &Set<'a>) -> Cursor<'a> {
+        Cursor {
+            bits: Bits::new(set.payload, 0),
             key: [END; KEY_ROOM],
             len: 0,
             shared: 0,
             value: 0,
+            style: 0,
             shared_context: contexts::SHARED_ENTER,
-        })
-    }
-
-    /// Goes to the first entry of the block.
-    pub(super) fn first(&mut self, set: &Set<'a>) -> Option<()> {
-        self.tail(set, 0, 0)?;
-        self.value = set.values.decode(contexts::VALUE_FIRST, &mut self.bits)?;
-        Some(())
-    }
-
-    /// Stands where `other` stands, and copies no more of its key than there is.
-    pub(super) fn stand_on(&mut self, other: &Cursor<'a>) {
-        let Cursor { bits, key, len, shared, value, shared_context } = other;
-        let used = usize::from(*len);
-        if let (Some(mine), Some(theirs)) = (self.key.get_mut(..used), key.get(..used)) {
-            mine.copy_from_slice(theirs);
         }
-        (self.bits, self.len, self.shared) = (*bits, *len, *shared);
-        (self.value, self.shared_context) = (*value, *shared_context);
+    }
+
+    /// Goes to the first entry of a block.
+    pub(super) fn first(&mut self, set: &Set<'a>, block: usize) -> Option<()> {
+        self.bits.seek(set.block_start(block)?.checked_mul(8)?);
+        self.head_style(set)?;
+        self.tail(set, 0, 0)?;
+        self.value(set, contexts::VALUE_FIRST)
+    }
+
+    /// Goes on at `position`, with the entry behind this one.
+    pub(super) fn follow(&mut self, position: usize) {
+        self.bits.seek(position);
+        self.shared_context = contexts::SHARED_ENTER;
+    }
+
+    /// Goes to the first entry of a sub-block, given what it shares with the first one behind,
+    /// a key that shares as much with it, and the value of the block's first entry.
+    ///
+    /// What it shares with both of its neighbors it does not say itself: a search comes between
+    /// it and the one behind, and whoever reads all entries comes from the one before.
+    pub(super) fn enter(
+        &mut self,
+        set: &Set<'a>,
+        mark: &Mark,
+        shared_behind: usize,
+        key: &[u8],
+        first_value: u16,
+    ) -> Option<()> {
+        let at = shared_behind.min(mark.step.shared());
+        self.key.get_mut(..at)?.copy_from_slice(key.get(..at)?);
+        self.shared = u8::try_from(at).ok()?;
+        self.follow(mark.start);
+        self.head_style(set)?;
+        let symbol = match at == mark.step.shared() {
+            true => mark.step.fork(),
+            false => set.forks.decode(contexts::FORK_ENTER, &mut self.bits)? as u8,
+        };
+        *self.key.get_mut(at)? = symbol;
+        self.tail(set, at + 1, contexts::pair(self.symbol_before(at), symbol, set.first_scale))?;
+        self.value(set, contexts::value(first_value, self.shared))
     }
 
     /// Behind what was read last.
@@ -61,72 +92,38 @@ impl<'a> Cursor<'a> {
         self.bits
     }
 
-    /// Goes on at `position`: with the entry behind this one, or else with the first of another
-    /// sub-block.
-    pub(super) fn enter(&mut self, position: usize, is_neighbor: bool) {
-        self.bits.seek(position);
-        self.shared_context = match is_neighbor {
-            true => contexts::SHARED_ENTER,
-            false => contexts::SHARED_RESTART,
-        };
-    }
-
     /// Goes to the next entry of the sub-block.
     pub(super) fn next(&mut self, set: &Set<'a>) -> Option<()> {
-        self.share(set)?;
-        self.finish(set)
+        let step = self.step(set)?;
+        self.finish(set, step)
     }
 
-    /// Reads how many symbols the next entry shares with this one; [`Cursor::finish`] then
-    /// goes there.
-    pub(super) fn share(&mut self, set: &Set<'a>) -> Option<()> {
-        let shared = set.shared.decode(self.shared_context, &mut self.bits)?;
+    /// Reads how the next entry differs from this one; [`Cursor::finish`] then goes there.
+    #[inline(always)]
+    pub(super) fn step(&mut self, set: &Set<'a>) -> Option<Step> {
+        let mut shared = set.shared.decode(self.shared_context, &mut self.bits)?;
+        if set.has_styles {
+            (shared, self.style) = (shared >> 1, shared as u8 & 1);
+        }
         self.shared = u8::try_from(shared).ok()?;
-        self.shared_context = match self.shared_context {
-            contexts::SHARED_RESTART => contexts::SHARED_ENTER,
-            _ => contexts::shared(self.shared),
-        };
-        (self.shared <= self.len).then_some(())
-    }
-
-    /// Reads what the next entry does not share.
-    pub(super) fn finish(&mut self, set: &Set<'a>) -> Option<()> {
+        if self.shared > self.len {
+            return None;
+        }
+        self.shared_context = contexts::shared(self.shared, self.style, self.shared_context);
         let at = usize::from(self.shared);
-        let before = at.checked_sub(1).and_then(|index| self.key.get(index));
-        let before = usize::from(before.copied().unwrap_or(END));
         let replaced = if self.shared < self.len { self.key[at] } else { END };
-        let fork = contexts::pair(before, replaced, set.fork_scale);
+        let fork = contexts::pair(self.symbol_before(at), replaced, set.fork_scale);
         let symbol = set.forks.decode(fork, &mut self.bits)? as u8;
-        *self.key.get_mut(at)? = symbol;
-        self.tail(set, at + 1, contexts::pair(before, symbol, set.first_scale))?;
-        let context = contexts::value(self.value, self.shared);
-        self.value = set.values.decode(context, &mut self.bits)?;
-        Some(())
+        Some(Step::new(at, symbol))
     }
 
-    /// Goes to the next entry, given that this one is not behind `key` and shares `matched`
-    /// symbols with it. `Some(false)` when the next entry is behind `key`; the cursor is then
-    /// of no more use.
-    pub(super) fn advance(
-        &mut self,
-        set: &Set<'a>,
-        key: &[u8],
-        matched: &mut usize,
-    ) -> Option<bool> {
-        self.share(set)?;
-        let shared = usize::from(self.shared);
-        if shared < *matched {
-            return Some(false);
-        }
-        self.finish(set)?;
-        if shared == *matched {
-            let (len, behind) = self.compare(key, shared);
-            if behind {
-                return Some(false);
-            }
-            *matched = len;
-        }
-        Some(true)
+    /// Reads the rest of the next entry.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, set: &Set<'a>, step: Step) -> Option<()> {
+        let (at, symbol) = (step.shared(), step.fork());
+        *self.key.get_mut(at)? = symbol;
+        self.tail(set, at + 1, contexts::pair(self.symbol_before(at), symbol, set.first_scale))?;
+        self.value(set, contexts::value(self.value, self.shared))
     }
 
     /// The key's symbols, without the end mark.
@@ -134,7 +131,8 @@ impl<'a> Cursor<'a> {
         self.key.get(..usize::from(self.len)).unwrap_or(&[])
     }
 
-    pub(super) fn value(&self) -> u16 {
+    /// The value of the entry.
+    pub(super) fn entry_value(&self) -> u16 {
         self.value
     }
 
@@ -153,14 +151,39 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The symbol before a place in the key.
+    fn symbol_before(&self, at: usize) -> u8 {
+        at.checked_sub(1).and_then(|index| self.key.get(index)).copied().unwrap_or(END)
+    }
+
+    /// Reads the style of the first entry of a block or sub-block.
+    fn head_style(&mut self, set: &Set<'a>) -> Option<()> {
+        if set.has_styles {
+            self.style = self.bits.number(1)? as u8;
+        }
+        Some(())
+    }
+
+    /// Reads the entry's value.
+    fn value(&mut self, set: &Set<'a>, context: usize) -> Option<()> {
+        let value = set.values.decode(context, &mut self.bits)?;
+        self.value = match value {
+            VALUE_ESCAPE => self.bits.number(VALUE_BITS)? as u16,
+            _ => value,
+        };
+        Some(())
+    }
+
     /// Decodes tokens from `at` up to the one that ends. Their symbols are taken as they are:
     /// one that no key has leads to a context that no model has.
-    fn tail(&mut self, set: &Set<'a>, mut at: usize, mut context: usize) -> Option<()> {
+    fn tail(&mut self, set: &Set<'a>, at: usize, mut context: usize) -> Option<()> {
         // A copy stays in registers: this loop is where a search spends its time.
         let mut bits = self.bits;
+        let mut at = u8::try_from(at).ok()?;
+        let of_style = usize::from(self.style) * set.style_contexts;
         // Ends because `at` grows to the size of the key.
         loop {
-            let mut token = set.tokens.decode(context, &mut bits)?;
+            let mut token = set.tokens.decode(of_style + context, &mut bits)?;
             let (string, form) = match set.vocabulary.token(token) {
                 Some(found) => found,
                 // The escape: a token that only the last code has.
@@ -169,11 +192,12 @@ impl<'a> Cursor<'a> {
                     set.vocabulary.token(token)?
                 }
             };
-            *self.key.get_mut(at..)?.first_chunk_mut::<TOKEN_ROOM>()? = *string;
-            at += usize::from(form & (ENDS - 1));
+            let place = usize::from(at)..usize::from(at) + TOKEN_ROOM;
+            self.key.get_mut(place)?.copy_from_slice(string);
+            at = at.checked_add(form & (ENDS - 1))?;
             if form & ENDS != 0 {
                 self.bits = bits;
-                self.len = u8::try_from(at.checked_sub(1)?).ok()?;
+                self.len = at.checked_sub(1)?;
                 return Some(());
             }
             context = contexts::token(token, set.first_scale);

@@ -40,7 +40,16 @@ impl Key {
     /// The key of a name. A label with an octet outside `[a-z0-9_-]` closes the key with a
     /// symbol no list entry holds.
     pub fn new(name: &Name) -> Key {
-        let mut key = Key { symbols: [END; 256], len: 0 };
+        let mut key = Key::EMPTY;
+        key.turn(name);
+        key
+    }
+
+    /// The key of the root.
+    pub(crate) const EMPTY: Key = Key { symbols: [END; 256], len: 0 };
+
+    /// Makes the empty key that of a name, where it stands.
+    pub(crate) fn turn(&mut self, name: &Name) {
         let wire = name.as_wire();
         // Where each label's length octet stands; a name has at most 127 labels.
         let mut starts = [0u8; 128];
@@ -57,20 +66,19 @@ impl Key {
             position += usize::from(length) + 1;
         }
         for &start in starts.get(..count).unwrap_or(&[]).iter().rev() {
-            if key.len > 0 {
-                key.push(SEPARATOR);
+            if self.len > 0 {
+                self.push(SEPARATOR);
             }
             let start = usize::from(start);
             let length = wire.get(start).map_or(0, |&length| usize::from(length));
             for &octet in wire.get(start + 1..start + 1 + length).unwrap_or(&[]) {
                 let symbol = SYMBOL_OF[usize::from(octet)];
-                key.push(symbol);
+                self.push(symbol);
                 if symbol == OTHER {
-                    return key;
+                    return;
                 }
             }
         }
-        key
     }
 
     /// The symbols, without an end mark: at most 254, each 1 to 39, or 40 for an octet no

@@ -8,6 +8,8 @@ mod block;
 pub(crate) mod build;
 #[cfg(feature = "build")]
 mod cluster;
+#[cfg(feature = "build")]
+mod code;
 mod contexts;
 mod cursor;
 pub(crate) mod key;
@@ -19,7 +21,9 @@ mod point;
 mod train;
 mod vocabulary;
 
-use self::block::Marks;
+use core::hint::select_unpredictable;
+
+use self::block::{Marks, Step};
 use self::cursor::Cursor;
 use self::key::{END, SEPARATOR};
 use self::model::{Model, ModelLayout};
@@ -39,6 +43,8 @@ pub(crate) struct SetLayout {
     /// What the symbol before weighs in the context of a fork, and of a first token.
     fork_scale: usize,
     first_scale: usize,
+    /// Whether names have styles.
+    has_styles: bool,
     point_rows: usize,
     points: usize,
     shared: ModelLayout,
@@ -61,8 +67,9 @@ impl SetLayout {
         let interval = header.u8()?;
         let sub_blocks = header.u8()?;
         let scale = |is_pair: u8| if is_pair == 0 { 0 } else { key::SYMBOL_COUNT };
-        let pairs = header.u8()?;
-        let (fork_scale, first_scale) = (scale(pairs & 1), scale(pairs & 2));
+        let flags = header.u8()?;
+        let (fork_scale, first_scale) = (scale(flags & 1), scale(flags & 2));
+        let has_styles = flags & 4 != 0;
         let point_rows = usize::from(header.u8()?);
         let names_by_block = u64::from(interval) * u64::from(sub_blocks);
         if names_by_block == 0
@@ -85,6 +92,7 @@ impl SetLayout {
             sub_blocks,
             fork_scale,
             first_scale,
+            has_styles,
             point_rows,
             points,
             shared,
@@ -117,6 +125,8 @@ impl SetLayout {
             sub_blocks: usize::from(self.sub_blocks),
             fork_scale: self.fork_scale,
             first_scale: self.first_scale,
+            has_styles: self.has_styles,
+            style_contexts: self.tokens.context_count() / contexts::STYLE_COUNT,
             point_model: PointModel::new(point_rows),
             shared: self.shared.view(section)?,
             forks: self.forks.view(section)?,
@@ -138,11 +148,14 @@ pub(crate) struct Set<'a> {
     sub_blocks: usize,
     fork_scale: usize,
     first_scale: usize,
+    has_styles: bool,
+    /// How many contexts of tokens a style has.
+    style_contexts: usize,
     point_model: PointModel<'a>,
-    shared: Model<'a, 1>,
-    forks: Model<'a, 1>,
-    tokens: Model<'a, 2>,
-    values: Model<'a, 2>,
+    shared: Model<'a, { model::WIDE }>,
+    forks: Model<'a, { model::NARROW }>,
+    tokens: Model<'a, { model::WIDE }>,
+    values: Model<'a, { model::WIDE }>,
     vocabulary: Vocabulary<'a>,
     points: &'a [u8],
     starts: &'a [u8],
@@ -169,20 +182,21 @@ struct Predecessor {
 
 impl Predecessor {
     fn at(cursor: &Cursor<'_>, matched: usize) -> Predecessor {
-        Predecessor { matched, len: cursor.symbols().len(), value: cursor.value() }
+        Predecessor { matched, len: cursor.symbols().len(), value: cursor.entry_value() }
     }
 }
 
 impl<'a> Set<'a> {
     /// The entries that are `key` or a parent of it, longest first.
-    pub(crate) fn matches<'k>(&self, key: &'k [u8]) -> Matches<'a, 'k> {
-        Matches { set: *self, key, search_len: Some(key.len()) }
+    pub(crate) fn matches<'k>(&'k self, key: &'k [u8]) -> Matches<'a, 'k> {
+        Matches { set: self, key, search_len: Some(key.len()) }
     }
 
     /// Every entry in order, for hosts: a full decode.
     pub(crate) fn entries(&self) -> Entries<'a> {
-        let (cursor, remaining) = (None, self.entry_count);
-        Entries { set: *self, cursor, block: 0, sub_block: 0, place: 0, remaining }
+        let remaining = self.entry_count;
+        let first = ([END; 256], 0);
+        Entries { set: *self, block: None, next_block: 0, first, place: 0, remaining }
     }
 
     fn block_count(&self) -> usize {
@@ -202,43 +216,46 @@ impl<'a> Set<'a> {
     fn predecessor(&self, key: &[u8]) -> Option<Predecessor> {
         let point = self.point_model.point(key);
         let number = self.block_of(key, point)?;
-        let mut first = Cursor::before(self, number)?;
-        first.first(self)?;
+        let mut cursor = Cursor::new(self);
+        cursor.first(self, number)?;
+        let first_value = cursor.entry_value();
         let len = self.block_len(number);
-        let mut marks = Marks::read(self, len, first.bits())?;
-        first.enter(marks.start(), true);
-        let (with_first, _) = first.compare(key, 0);
-        // The sub-block found so far, where it begins, and whether the cursor has gone there.
-        let (mut sub_block, mut start, mut is_there) = (0, marks.start(), true);
-        let (mut cursor, mut matched) = (first.clone(), with_first);
+        let mut marks = Marks::read(self, len, cursor.bits())?;
+        let first_start = marks.start();
+        let (mut matched, _) = cursor.compare(key, 0);
+        let mut step = Step::of_key(key, matched);
+        // The sub-block found so far; and whether the cursor stands on its first name.
+        let (mut sub_block, mut chosen, mut is_there) = (0, None, true);
         // Ends because every block has finitely many marks.
-        while let Some(mark) = marks.next(self)? {
-            let next = key.get(matched).copied().unwrap_or(END);
-            if mark.shared < matched || (mark.shared == matched && mark.fork > next) {
-                break;
+        let shared_behind = loop {
+            let Some(mark) = marks.next()? else { break marks.shared_behind()? };
+            if mark.step < step {
+                break mark.step.shared();
             }
-            if mark.shared == matched && mark.fork == next {
+            is_there = mark.step == step;
+            if is_there {
                 // Only the whole name tells on which side of the key it lies.
-                let mut with_mark = with_first;
-                cursor.stand_on(&first);
-                cursor.enter(mark.start, false);
-                if !cursor.advance(self, key, &mut with_mark)? {
+                cursor.enter(self, &mark, marks.shared_behind()?, key, first_value)?;
+                let (with_mark, behind) = cursor.compare(key, matched);
+                if behind {
                     is_there = false;
-                    break;
+                    break mark.step.shared();
                 }
                 matched = with_mark;
-                is_there = true;
-            } else {
-                is_there = false;
+                step = Step::of_key(key, matched);
             }
-            (sub_block, start) = (sub_block + 1, mark.start);
-        }
-        if !is_there {
-            matched = with_first;
-            cursor.stand_on(&first);
-            if sub_block > 0 {
-                cursor.enter(start, false);
-                cursor.advance(self, key, &mut matched)?;
+            (sub_block, chosen) = (sub_block + 1, Some(mark));
+        };
+        match chosen {
+            Some(mark) if !is_there => {
+                cursor.enter(self, &mark, shared_behind, key, first_value)?;
+            }
+            Some(_) => {}
+            None => {
+                if !is_there {
+                    cursor.first(self, number)?;
+                }
+                cursor.follow(first_start);
             }
         }
         let mut found = Predecessor::at(&cursor, matched);
@@ -247,8 +264,18 @@ impl<'a> Set<'a> {
             if found.matched == key.len() && found.len == key.len() {
                 break;
             }
-            if !cursor.advance(self, key, &mut matched)? {
+            let next = cursor.step(self)?;
+            if next < step {
                 break;
+            }
+            cursor.finish(self, next)?;
+            if next == step {
+                let (with_next, behind) = cursor.compare(key, matched);
+                if behind {
+                    break;
+                }
+                matched = with_next;
+                step = Step::of_key(key, matched);
             }
             found = Predecessor::at(&cursor, matched);
         }
@@ -266,8 +293,8 @@ impl<'a> Set<'a> {
         let mut low = self.blocks_where(|other| other < point);
         while low < high {
             let middle = low + (high - low) / 2;
-            let mut first = Cursor::before(self, middle)?;
-            first.first(self)?;
+            let mut first = Cursor::new(self);
+            first.first(self, middle)?;
             if first.compare(key, 0).1 {
                 high = middle;
             } else {
@@ -277,16 +304,15 @@ impl<'a> Set<'a> {
         low.checked_sub(1)
     }
 
-    /// How many points, from the first, satisfy `before`; ends because the gap halves.
+    /// How many points, from the first, satisfy `before`; ends because `len` halves.
     fn blocks_where(&self, before: impl Fn(u32) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.block_count());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if u32_at(self.points, middle * 4).is_some_and(&before) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        let (mut low, mut len) = (0, self.block_count());
+        while len > 0 {
+            let half = len / 2;
+            let is_before = u32_at(self.points, 4 * (low + half)).is_some_and(&before);
+            // A branch would be a guess.
+            low = select_unpredictable(is_before, low + half + 1, low);
+            len = select_unpredictable(is_before, len - half - 1, half);
         }
         low
     }
@@ -294,7 +320,7 @@ impl<'a> Set<'a> {
 
 /// See [`Set::matches`].
 pub(crate) struct Matches<'a, 'k> {
-    set: Set<'a>,
+    set: &'k Set<'a>,
     key: &'k [u8],
     /// The length of the prefix to search next; decreases with every search.
     search_len: Option<usize>,
@@ -329,10 +355,13 @@ impl Iterator for Matches<'_, '_> {
 /// See [`Set::entries`].
 pub(crate) struct Entries<'a> {
     set: Set<'a>,
-    cursor: Option<Cursor<'a>>,
-    /// Where the next entry is: its block, the sub-block there, and the place in it.
-    block: usize,
-    sub_block: usize,
+    /// The block being read: where it stands, what comes in it, and its first value.
+    block: Option<(Cursor<'a>, Marks<'a>, u16)>,
+    /// The number of the block behind it.
+    next_block: usize,
+    /// The key the sub-block began with.
+    first: ([u8; 256], usize),
+    /// How many names of the sub-block have been shown.
     place: usize,
     /// Entries not yet shown; decreases.
     remaining: u32,
@@ -345,29 +374,37 @@ impl Entries<'_> {
     pub(crate) fn advance(&mut self) -> Option<(&[u8], u16)> {
         self.remaining = self.remaining.checked_sub(1)?;
         if self.place == 0 {
-            let mut cursor = Cursor::before(&self.set, self.block)?;
-            cursor.first(&self.set)?;
-            let len = self.set.block_len(self.block);
-            let mut marks = Marks::read(&self.set, len, cursor.bits())?;
-            for _ in 0..self.sub_block {
-                marks.next(&self.set)?;
-            }
-            cursor.enter(marks.start(), self.sub_block == 0);
-            if self.sub_block > 0 {
-                cursor.next(&self.set)?;
-            }
-            self.cursor = Some(cursor);
+            self.enter()?;
+            let symbols = self.block.as_ref()?.0.symbols();
+            self.first.0.get_mut(..symbols.len())?.copy_from_slice(symbols);
+            self.first.1 = symbols.len();
         } else {
-            self.cursor.as_mut()?.next(&self.set)?;
+            self.block.as_mut()?.0.next(&self.set)?;
         }
         self.place += 1;
         if self.place == self.set.interval {
-            (self.place, self.sub_block) = (0, self.sub_block + 1);
+            self.place = 0;
         }
-        if self.sub_block == self.set.sub_blocks {
-            (self.sub_block, self.block) = (0, self.block + 1);
+        let (cursor, ..) = self.block.as_ref()?;
+        Some((cursor.symbols(), cursor.entry_value() >> 1))
+    }
+
+    /// Goes to the first entry of the next sub-block, or of the next block.
+    fn enter(&mut self) -> Option<()> {
+        if let Some((cursor, marks, first_value)) = &mut self.block
+            && let Some(mark) = marks.next()?
+        {
+            let first = self.first.0.get(..self.first.1)?;
+            return cursor.enter(&self.set, &mark, marks.shared_behind()?, first, *first_value);
         }
-        let cursor = self.cursor.as_ref()?;
-        Some((cursor.symbols(), cursor.value() >> 1))
+        let mut cursor = Cursor::new(&self.set);
+        cursor.first(&self.set, self.next_block)?;
+        let len = self.set.block_len(self.next_block);
+        let marks = Marks::read(&self.set, len, cursor.bits())?;
+        let first_value = cursor.entry_value();
+        cursor.follow(marks.start());
+        self.block = Some((cursor, marks, first_value));
+        self.next_block += 1;
+        Some(())
     }
 }

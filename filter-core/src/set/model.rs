@@ -1,80 +1,85 @@
 //! A model turns a context into a prefix code and the next bits into a symbol.
 //!
 //! Contexts that behave alike share a code: a table of one octet per context names it (the
-//! table is absent when there is only one code). Codes are canonical (Schwartz and Kallick,
-//! 1964): given the length of each symbol's word, the words follow, so a record holds
-//!
-//! | octets | what |
-//! |---|---|
-//! | 256 | for each value of the next 8 bits: the length of the shortest word that begins so |
-//! | 4 each | for each length from 0 to 15: the first 15-bit window beyond words of that length (u16), and what to take off the word to get the rank (u16, modulo 2^16) |
-//! | 1 or 2 each | the symbols by rank |
-//!
-//! A code of one symbol has a word of no bits.
+//! table is absent when there is only one code). The first six bits of a word tell its length,
+//! so that a symbol costs a fixed number of steps, and none of them is a guess.
 
 use super::bits::{Bits, WINDOW};
-use crate::octets::{Octets, u16_at, u32_at};
+use crate::octets::Octets;
 
-/// How many bits of a word choose where the search for its length begins.
+/// How many bits at the front of a word tell its length.
 pub(crate) const FIRST_BITS: u32 = 6;
-/// Octets of the table those bits index.
-pub(crate) const FIRST_LEN: usize = 1 << FIRST_BITS;
-/// Octets of the table of lengths behind it.
-const ROWS_LEN: usize = 4 * (WINDOW as usize + 1);
-/// Octets of a record before its symbols.
-pub(crate) const HEAD_LEN: usize = FIRST_LEN + ROWS_LEN;
+/// Values these bits can have.
+pub(crate) const FIRST_COUNT: usize = 1 << FIRST_BITS;
+/// Octets of a code's head: for each value of the first bits one u16.
+pub(crate) const HEAD_LEN: usize = 2 * FIRST_COUNT;
+/// In an entry of a head: bits that tell the length, below those of the rank.
+pub(crate) const LENGTH_BITS: u32 = 4;
+/// The most symbols a code can have.
+pub(crate) const SYMBOLS_MAX: usize = 1 << (16 - LENGTH_BITS);
 /// Octets of a model's header, see [`ModelLayout::read`].
 pub(crate) const HEADER_LEN: usize = 8;
+/// Bits by symbol in models of few symbols, and in models of many.
+pub(crate) const NARROW: u32 = 8;
+/// See [`NARROW`].
+pub(crate) const WIDE: u32 = 12;
 
 /// Where the parts of a model lie, counted from the start of the section.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModelLayout {
     map: usize,
+    heads: usize,
     starts: usize,
-    records: usize,
+    symbols: usize,
     end: usize,
 }
 
 impl ModelLayout {
     /// Reads a header: contexts (u16, 0 when there is one code), codes (u16, 1 to 256), octets
-    /// of all records (u32). The model's tables begin at `at`; returns the layout and the
+    /// of all symbols (u32). The model's tables begin at `at`; returns the layout and the
     /// offset behind them. `None` when a field is out of range.
     pub(crate) fn read(header: &mut Octets<'_>, at: usize) -> Option<(ModelLayout, usize)> {
         let context_count = usize::from(header.u16()?);
         let code_count = usize::from(header.u16()?);
-        let records_len = header.u32()? as usize;
+        let symbols_len = header.u32()? as usize;
         if !(1..=256).contains(&code_count) || (context_count == 0 && code_count > 1) {
             return None;
         }
-        let starts = at.checked_add(context_count)?;
-        let records = starts.checked_add(4 * code_count)?;
-        let end = records.checked_add(records_len)?;
-        Some((ModelLayout { map: at, starts, records, end }, end))
+        let heads = at.checked_add(context_count)?;
+        let starts = heads.checked_add(HEAD_LEN * code_count)?;
+        let symbols = starts.checked_add(4 * code_count)?;
+        let end = symbols.checked_add(symbols_len)?;
+        Some((ModelLayout { map: at, heads, starts, symbols, end }, end))
+    }
+
+    /// How many contexts there are, 0 when there is one code.
+    pub(crate) fn context_count(&self) -> usize {
+        self.heads - self.map
     }
 
     /// The model in the section this layout was read from.
-    pub(crate) fn view<'a, const WIDTH: usize>(
-        &self,
-        section: &'a [u8],
-    ) -> Option<Model<'a, WIDTH>> {
+    pub(crate) fn view<'a, const WIDTH: u32>(&self, section: &'a [u8]) -> Option<Model<'a, WIDTH>> {
         Some(Model {
-            map: section.get(self.map..self.starts)?,
-            starts: section.get(self.starts..self.records)?,
-            records: section.get(self.records..self.end)?,
+            map: section.get(self.map..self.heads)?,
+            heads: section.get(self.heads..self.starts)?.as_chunks().0,
+            starts: section.get(self.starts..self.symbols)?.as_chunks().0,
+            symbols: section.get(self.symbols..self.end)?,
         })
     }
 }
 
-/// A model ready to decode, with symbols of `WIDTH` octets: 1 or 2.
+/// A model ready to decode, with symbols of `WIDTH` bits: [`NARROW`] or [`WIDE`].
 #[derive(Clone, Copy)]
-pub(crate) struct Model<'a, const WIDTH: usize> {
+pub(crate) struct Model<'a, const WIDTH: u32> {
     map: &'a [u8],
-    /// Where each code's record begins.
-    starts: &'a [u8],
-    records: &'a [u8],
+    /// The heads of all codes.
+    heads: &'a [[u8; 2]],
+    /// Where each code's symbols begin, counted in symbols.
+    starts: &'a [[u8; 4]],
+    symbols: &'a [u8],
 }
 
-impl<const WIDTH: usize> Model<'_, WIDTH> {
+impl<const WIDTH: u32> Model<'_, WIDTH> {
     /// The symbol the next bits stand for in `context`. `None` on a context or bits that a
     /// sound image does not have.
     #[inline(always)]
@@ -84,36 +89,34 @@ impl<const WIDTH: usize> Model<'_, WIDTH> {
             None if self.map.is_empty() => 0,
             None => return None,
         };
-        self.decode_by(4 * code, bits)
+        self.decode_by(code, bits)
     }
 
     /// The symbol the next bits stand for in the model's last code.
     pub(crate) fn decode_by_last(&self, bits: &mut Bits<'_>) -> Option<u16> {
-        self.decode_by(self.starts.len().checked_sub(4)?, bits)
+        self.decode_by(self.starts.len().checked_sub(1)?, bits)
     }
 
     #[inline(always)]
-    fn decode_by(&self, start: usize, bits: &mut Bits<'_>) -> Option<u16> {
-        let start = u32_at(self.starts, start)? as usize;
-        let head = self.records.get(start..)?.first_chunk::<HEAD_LEN>()?;
-        let (rows, _) = head.last_chunk::<ROWS_LEN>()?.as_chunks::<4>();
+    fn decode_by(&self, code: usize, bits: &mut Bits<'_>) -> Option<u16> {
+        /// The bits of a window behind those that tell the length.
+        const REST_BITS: u32 = WINDOW - FIRST_BITS;
         let window = bits.peek()?;
-        let mut length = u32::from(head[(window >> (WINDOW - FIRST_BITS)) as usize]);
-        // Ends because the length grows to that of a window.
-        while length <= WINDOW {
-            let row = u32::from_le_bytes(rows[(length & 15) as usize]);
-            if window < row & 0xFFFF {
-                let word = window >> (WINDOW - length);
-                let rank = usize::from((word as u16).wrapping_sub((row >> 16) as u16));
-                let symbol = start + HEAD_LEN + WIDTH * rank;
-                bits.skip(length);
-                return match WIDTH {
-                    1 => self.records.get(symbol).map(|&symbol| u16::from(symbol)),
-                    _ => u16_at(self.records, symbol),
-                };
+        let head = FIRST_COUNT * code + (window >> REST_BITS) as usize;
+        let entry = u32::from(u16::from_le_bytes(*self.heads.get(head)?));
+        let length = entry & ((1 << LENGTH_BITS) - 1);
+        let further = (window & ((1 << REST_BITS) - 1))
+            >> (REST_BITS - length.saturating_sub(FIRST_BITS)) as u8;
+        bits.skip(length);
+        let start = u32::from_le_bytes(*self.starts.get(code)?);
+        let place = start.wrapping_add((entry >> LENGTH_BITS) + further) as usize;
+        match WIDTH {
+            NARROW => self.symbols.get(place).copied().map(u16::from),
+            _ => {
+                let pair = self.symbols.as_chunks::<3>().0.get(place / 2)?;
+                let pair = u32::from_le_bytes([pair[0], pair[1], pair[2], 0]);
+                Some((pair >> (WIDE * (place as u32 & 1))) as u16 & ((1 << WIDE) - 1))
             }
-            length += 1;
         }
-        None
     }
 }

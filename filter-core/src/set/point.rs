@@ -18,21 +18,19 @@ impl<'a> PointModel<'a> {
         PointModel { rows }
     }
 
-    /// The point of a key: narrows the interval from 0 to 2^32 symbol by symbol, as an
+    /// The point of a key: narrows the interval from 0 to 2^32 − 1 symbol by symbol, as an
     /// arithmetic coder does, and returns its lower end. If key `a` sorts before key `b` then
     /// `point(a) <= point(b)`, provided the rows ascend.
     pub(crate) fn point(&self, key: &[u8]) -> u32 {
-        let mut low = 0u64;
-        let mut range = 1u64 << 32;
+        let (mut low, mut range) = (0u32, u32::MAX);
         let mut row = 0;
         for &symbol in key.iter().chain(&[END]) {
             if symbol >= OTHER {
-                low += range;
-                break;
+                return low.saturating_add(range);
             }
-            let before = (range * self.part(row, symbol)) >> 16;
-            let through = (range * self.part(row, symbol + 1)) >> 16;
-            low += before;
+            let part_of_range = |symbol| ((u64::from(range) * self.part(row, symbol)) >> 16) as u32;
+            let (before, through) = (part_of_range(symbol), part_of_range(symbol + 1));
+            low = low.saturating_add(before);
             range = through.saturating_sub(before);
             if range == 0 {
                 break;
@@ -41,7 +39,7 @@ impl<'a> PointModel<'a> {
                 row = usize::from(symbol) * ROW_LEN;
             }
         }
-        u32::try_from(low).unwrap_or(u32::MAX)
+        low
     }
 
     fn part(&self, row: usize, symbol: u8) -> u64 {

@@ -163,13 +163,13 @@ impl Pairs {
 fn most_useful(tokens: Vec<Vec<u8>>, tails: &[Tail<'_>], kept: usize) -> Vec<Vec<u8>> {
     let mut parser = Parser::plain(&tokens);
     let mut counts = vec![0u32; tokens.len()];
-    let mut path = Vec::new();
+    let (mut path, mut best) = (Vec::new(), Vec::new());
     // The first round knows only that all tokens cost alike.
     for _ in 0..2 {
         counts.fill(0);
         for tail in tails {
             path.clear();
-            parser.parse(tail, &mut path);
+            parser.parse(tail, 0, &mut best, &mut path);
             path.iter().for_each(|&token| counts[usize::from(token)] += 1);
         }
         parser.set_costs(&[word_costs(&counts)]);

@@ -65,7 +65,7 @@ impl<'a> Vocabulary<'a> {
         }
         let place = u32_at(self.places, 4 * length)?;
         let start = place.wrapping_add(length as u32 * u32::from(token)) as usize;
-        Some((self.strings.get(start..)?.first_chunk()?, form))
+        Some((self.strings.get(start..start.wrapping_add(TOKEN_ROOM))?.first_chunk()?, form))
     }
 }
 
