@@ -4,11 +4,14 @@
 #   fmt         is everything formatted?
 #   lint        clippy; a warning is an error
 #   doc         the API documentation; a warning is an error
-#   test        every test: the workspace, then nostd, no-panic, replay and fuzz-smoke
+#   test        every test: the workspace, then nostd, no-panic, replay, mutate of 100,000 images
+#               and fuzz-smoke
 #   nostd       filter-core on four bare-metal targets, without features and without a heap
 #   no-panic    the query path cannot panic, by a link that would fail; and it does fail
 #   replay      the bodies of the fuzz targets over past findings, on the stable toolchain
-#   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz
+#   mutate      MUTATED_IMAGES (1,000,000) damaged images with fitting checksums: opened and asked
+#   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz. An hour for
+#               each of the four: FUZZ_SECONDS=3600 ./ci.sh fuzz-smoke
 #   deny        licenses, sources and advisories of dependencies; wants cargo-deny
 #   all         fmt lint doc test deny
 #
@@ -56,6 +59,7 @@ test() {
         step nostd
         step no-panic
         step replay
+        MUTATED_IMAGES=${MUTATED_IMAGES:-100000} step mutate
         step fuzz-smoke
     } 2>&1 | tee "$log"
     awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
@@ -91,6 +95,11 @@ link_proof() {
 
 replay() {
     cargo test --manifest-path fuzz/Cargo.toml
+}
+
+mutate() {
+    cargo run --quiet --release --manifest-path fuzz/Cargo.toml --example mutate -- \
+        "${MUTATED_IMAGES:-1000000}"
 }
 
 fuzz-smoke() {
@@ -157,7 +166,7 @@ prepare() {
 prepare
 for name in "${@:-all}"; do
     case $name in
-    fmt | lint | doc | test | nostd | no-panic | replay | fuzz-smoke | deny | all) step "$name" ;;
+    fmt | lint | doc | test | nostd | no-panic | replay | mutate | fuzz-smoke | deny | all) step "$name" ;;
     *) die "unknown step \`$name\`: see the top of ci.sh" ;;
     esac
 done

@@ -2,7 +2,7 @@
 //!
 //! [`lists`] reads lists and packs them, [`peers`] builds and asks everything else with the same
 //! names, [`synthetic`] makes more names than there are lists for. [`density`], [`speed`],
-//! [`build`] and `device` measure; [`report`] runs them and has their rows kept by [`record`], set
+//! [`build`], [`rebuild`] and `device` measure; [`report`] runs them and has their rows kept by [`record`], set
 //! side by side by `table`, and shown by `figures`, which [`plot`] draws.
 //!
 //! Sizes are exact and the same everywhere. Times are those of one thread and mean something as
@@ -16,6 +16,7 @@ pub mod lists;
 pub mod measure;
 pub mod peers;
 pub mod plot;
+pub mod rebuild;
 pub mod record;
 pub mod report;
 pub mod speed;
@@ -61,6 +62,14 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Time of `gardefou build` on forty lists: all new, unchanged, a line more; as CSV.
+    Rebuild {
+        /// Lists, or folders of lists, as for `density`.
+        lists: Vec<PathBuf>,
+        /// Rounds; the median counts.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Writes a list of synthetic names.
     Synthetic {
         /// How many.
@@ -82,6 +91,12 @@ enum Command {
     /// Builds one structure from one list and prints what it cost, in a process of its own.
     #[command(hide = true)]
     BuildOne { structure: Structure, list: PathBuf },
+    /// Runs a command of `gardefou` and prints its processor seconds, in a process of its own.
+    #[command(hide = true)]
+    BuildAsGardefou {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// The program.
@@ -105,6 +120,7 @@ pub fn run() -> Result<()> {
             let plan = build::Plan { sizes: &names, rounds, model: &sets[0], real: sets.last() };
             print(&build::measure(&plan)?)
         }
+        Command::Rebuild { lists, rounds } => print(&rebuild::measure(&sets(&lists)?[0], rounds)?),
         Command::Synthetic { names, out, seed, like } => {
             synthetic::write(names, seed, &sets(&like)?[0], &out)
         }
@@ -115,6 +131,7 @@ pub fn run() -> Result<()> {
             println!("{}", serde_json::to_string(&built)?);
             Ok(())
         }
+        Command::BuildAsGardefou { arguments } => rebuild::run_gardefou(&arguments),
     }
 }
 

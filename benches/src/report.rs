@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::lists::{self, DataSet};
 use crate::record::{Origin, Records};
-use crate::{build, density, device, figures, speed, synthetic, table};
+use crate::{build, density, device, figures, rebuild, speed, synthetic, table};
 
 /// Numbers of synthetic names that are built.
 pub const SIZES: [usize; 5] = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
@@ -41,6 +41,8 @@ pub struct Measured {
     pub speed: Vec<speed::Row>,
     /// Times and memory of building.
     pub build: Vec<build::Row>,
+    /// Times of building again.
+    pub rebuild: Vec<rebuild::Row>,
     /// The latest record of the device.
     pub device: Vec<DeviceRow>,
 }
@@ -87,6 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
     records.rows("density", &densities)?;
     records.rows("speed", &measured.speed)?;
     records.rows("build", &measured.build)?;
+    records.rows("rebuild", &measured.rebuild)?;
     records.figure("density", &figures::density(&measured, origin).draw())?;
     records.figure("speed", &figures::speed(&measured, origin).draw())?;
     records.figure("build", &figures::build(&measured, origin).draw())?;
@@ -121,7 +124,8 @@ fn measure(quick: bool, public: &[DataSet], own: &DataSet, records: &Records) ->
     let sizes: &[usize] = if quick { &[10_000, 30_000] } else { &SIZES };
     let rounds = if quick { 1 } else { 3 };
     let build = build::measure(&build::Plan { sizes, rounds, model: main, real: public.last() })?;
-    Ok(Measured { density, samples, speed, build, device: latest_device(records)? })
+    let rebuild = rebuild::measure(main, if quick { 1 } else { 5 })?;
+    Ok(Measured { density, samples, speed, build, rebuild, device: latest_device(records)? })
 }
 
 /// What `device` wants on its command line, made up here.

@@ -36,6 +36,11 @@ pub(crate) fn markdown(measured: &Measured, origin: &Origin) -> String {
         "The most memory held above the text, each structure in a process of its own.",
         builds(measured, |row| format!("{:.1}", row.peak_octets_per_name)),
     );
+    section(
+        "Build again",
+        "Processor seconds of `gardefou build` on forty lists, with its cache.",
+        rebuilds(measured),
+    );
     if !measured.device.is_empty() {
         section("Device", "On an emulated Cortex-M4, from the latest record.", devices(measured));
     }
@@ -150,6 +155,17 @@ fn builds(measured: &Measured, cell: fn(&build::Row) -> String) -> Vec<Vec<Strin
         let mut row = vec![grouped(rows[0].names), rows[0].lists.clone()];
         row.extend(rows.iter().map(cell));
         table.push(row);
+    }
+    table
+}
+
+fn rebuilds(measured: &Measured) -> Vec<Vec<String>> {
+    let mut table = vec![cells(["lists", "lines", "since the build before", "seconds", "/ first"])];
+    for row in &measured.rebuild {
+        let mut cells = vec![row.lists.clone(), grouped(row.names)];
+        cells.extend([row.build.to_owned(), format!("{:.2}", row.seconds)]);
+        cells.push(format!("{:.2}", row.to_first));
+        table.push(cells);
     }
     table
 }

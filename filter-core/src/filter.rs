@@ -4,7 +4,7 @@ use crate::class::{Classes, Facet, Facets, StoredFacet};
 use crate::image::{self, FormatError, Header, SectionId, SectionInfo, Sections};
 use crate::keyword::Keywords;
 use crate::name::Name;
-use crate::prefilter::Prefilter;
+use crate::prefilter::PrefilterLayout;
 use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::key::{Key, SEPARATOR};
 use crate::set::{Entries, Match, SetLayout};
@@ -40,7 +40,7 @@ pub struct Filter<D> {
     header: Header,
     classes: Span,
     rules: (Span, SetLayout),
-    prefilter: Option<Span>,
+    prefilter: Option<(Span, PrefilterLayout)>,
     never_block: Option<(Span, SetLayout)>,
     never_block_zones: Zones,
     keywords: Option<Span>,
@@ -91,9 +91,13 @@ impl<D: AsRef<[u8]>> Filter<D> {
         if let Some(span) = keywords {
             Keywords::from_section(span.of(image)).map_err(|_| malformed(SectionId::Keywords))?;
         }
-        if let Some(span) = prefilter {
-            Prefilter::new(span.of(image)).ok_or(malformed(SectionId::Prefilter))?;
-        }
+        let prefilter = match prefilter {
+            Some(span) => {
+                let layout = PrefilterLayout::read(span.of(image));
+                Some((span, layout.ok_or(malformed(SectionId::Prefilter))?))
+            }
+            None => None,
+        };
         Ok(Filter {
             header,
             classes,
@@ -132,13 +136,15 @@ impl<D: AsRef<[u8]>> Filter<D> {
         let enabled = enabled.union(CategorySet::MANDATED);
         let suspects = self.suspects(image, name);
         let mut key = Key::EMPTY;
-        if suspects.rules || suspects.never_block {
+        if suspects.rules > 0 || suspects.never_block {
             key.turn(name);
         }
         let key = key.symbols();
 
-        let ruling =
-            if suspects.rules { self.ruling(image, key, enabled) } else { Ruling::default() };
+        let ruling = match suspects.rules {
+            0 => Ruling::default(),
+            len => self.ruling(image, key, len, enabled),
+        };
         if let Some(decision) = ruling.mandated.filter(|decision| decision.action == Action::Block)
         {
             return self.verdict(image, key, decision, Tier::Mandated, enabled);
@@ -233,35 +239,40 @@ impl<D: AsRef<[u8]>> Filter<D> {
 
     /// Which sets may hold the name or a parent of it, by one walk over its suffixes.
     fn suspects(&self, image: &[u8], name: &Name) -> Suspects {
-        let prefilter = self.prefilter.and_then(|span| Prefilter::new(span.of(image)));
+        let view = |(span, layout): (Span, PrefilterLayout)| layout.view(span.of(image));
+        let prefilter = self.prefilter.and_then(view);
+        let rules = if prefilter.is_some() { 0 } else { usize::MAX };
         // A name of a single label has no zone.
-        let mut suspects = Suspects { rules: prefilter.is_none(), never_block: true };
-        for (depth, hash) in SuffixHashes::of(name).enumerate() {
+        let mut suspects = Suspects { rules, never_block: true };
+        let mut starts = [0; 128];
+        let mut hashes = SuffixHashes::of(name, &mut starts);
+        for depth in 0.. {
+            let Some(hash) = hashes.next() else { break };
             if depth == 1 {
                 suspects.never_block = self.never_block_zones.may_hold(hash);
             }
-            if let Some(prefilter) = prefilter.filter(|_| !suspects.rules) {
-                suspects.rules = match depth {
-                    0 => prefilter.may_hold_label(hash),
-                    _ => prefilter.may_hold(hash),
-                };
-            }
-            if suspects.rules && depth > 0 {
-                break;
+            let may_hold = match (&prefilter, depth) {
+                (Some(prefilter), 0) => prefilter.may_hold_label(hash),
+                (Some(prefilter), _) => prefilter.may_hold(hash),
+                (None, 0) => false,
+                (None, _) => break,
+            };
+            if may_hold {
+                suspects.rules = hashes.key_len();
             }
         }
         suspects
     }
 
     /// Walks the entries that are the name or a parent of it, once, and keeps the winner of
-    /// each tier.
-    fn ruling(&self, image: &[u8], key: &[u8], enabled: CategorySet) -> Ruling {
+    /// each tier. None of them has a key longer than `key_len_max`; a shorter search ends sooner.
+    fn ruling(&self, image: &[u8], key: &[u8], key_len_max: usize, enabled: CategorySet) -> Ruling {
         let mut ruling = Ruling::default();
         let (span, layout) = &self.rules;
         let Some(set) = layout.view(span.of(image)) else { return ruling };
         let Some(classes) = Classes::new(self.classes.of(image)) else { return ruling };
         let others = enabled.difference(CategorySet::MANDATED).difference(CategorySet::LOCAL);
-        for found in set.matches(key) {
+        for found in set.matches(key.get(..key_len_max).unwrap_or(key)) {
             for facet in
                 classes.facets(found.value).filter(|facet| covers(facet.scope, &found, key))
             {
@@ -338,7 +349,8 @@ impl<D: AsRef<[u8]>> Filter<D> {
 
 /// Which sets may hold a name or a parent of it; the others do not.
 struct Suspects {
-    rules: bool,
+    /// Symbols of the longest key the rules may hold; 0 when they hold none.
+    rules: usize,
     never_block: bool,
 }
 

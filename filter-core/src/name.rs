@@ -6,6 +6,8 @@
 //! else, so two names are equal when their octets are. Internationalised names arrive as
 //! A-labels (`xn--…`); turning U-labels into them is the host's work.
 
+mod text;
+
 use core::fmt;
 
 /// A valid, uncompressed, lower-case name of at most 255 octets.
@@ -24,11 +26,13 @@ use core::fmt;
 /// assert_eq!(name.suffix(2).unwrap().to_string(), "example.com");
 /// # Ok::<(), filter_core::NameError>(())
 /// ```
+// In this order the length is in the line of the cache that holds most names as a whole.
 #[derive(Clone)]
+#[repr(C)]
 pub struct Name {
-    octets: [u8; Name::MAX_LEN],
     /// Octets in use, root label included: 1 to 255.
     len: u8,
+    octets: [u8; Name::MAX_LEN],
 }
 
 impl Name {
@@ -47,32 +51,9 @@ impl Name {
     /// When the text is not a name; [`NameError`] says which limit it breaks. Text outside
     /// ASCII is [`NameError::NotAscii`].
     pub fn from_text(text: impl AsRef<[u8]>) -> Result<Name, NameError> {
-        let mut text = text.as_ref();
-        if text == b"." {
-            return Ok(Name::ROOT);
-        }
-        let mut builder = Builder::new();
-        // Ends because every turn takes at least one octet off `text`.
-        while let Some((&octet, rest)) = text.split_first() {
-            text = rest;
-            match octet {
-                b'.' => {
-                    builder.close_label()?;
-                    if text.is_empty() {
-                        return builder.finish();
-                    }
-                }
-                b'\\' => {
-                    let (octet, rest) = unescape(text)?;
-                    text = rest;
-                    builder.push(octet)?;
-                }
-                0x80.. => return Err(NameError::NotAscii),
-                octet => builder.push(octet)?,
-            }
-        }
-        builder.close_label()?;
-        builder.finish()
+        let mut name = Name::ROOT;
+        name.read_text(text.as_ref())?;
+        Ok(name)
     }
 
     /// Reads an uncompressed name that fills `octets` exactly.
@@ -95,7 +76,14 @@ impl Name {
     /// # Errors
     /// When the octets are not a name, see [`NameError`].
     pub fn from_message(message: &[u8], offset: usize) -> Result<(Name, usize), NameError> {
-        let mut builder = Builder::new();
+        let mut name = Name::ROOT;
+        let end = name.read_message(message, offset)?;
+        Ok((name, end))
+    }
+
+    /// Takes the place of the root and gives the offset behind the name.
+    fn read_message(&mut self, message: &[u8], offset: usize) -> Result<usize, NameError> {
+        let mut builder = Builder::new(self);
         let mut position = offset;
         // Where the labels now being read began: pointers must go below it, so it decreases.
         let mut segment = offset;
@@ -105,15 +93,13 @@ impl Name {
             let next = position.checked_add(1).ok_or(NameError::Truncated)?;
             match length {
                 0 => {
-                    let name = builder.finish()?;
-                    return Ok((name, end.unwrap_or(next)));
+                    builder.finish()?;
+                    return Ok(end.unwrap_or(next));
                 }
                 1..=63 => {
                     let stop = next.checked_add(usize::from(length)).ok_or(NameError::Truncated)?;
                     let label = message.get(next..stop).ok_or(NameError::Truncated)?;
-                    for &octet in label {
-                        builder.push(octet)?;
-                    }
+                    builder.extend(label)?;
                     builder.close_label()?;
                     position = stop;
                 }
@@ -135,6 +121,23 @@ impl Name {
     /// The name on the wire: lower case, uncompressed, root label included.
     pub fn as_wire(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or(&[0])
+    }
+
+    /// The eight octets from `start` on, as a little-endian number; behind the name they are
+    /// anything.
+    #[inline]
+    pub(crate) fn word_at(&self, start: usize) -> u64 {
+        match self.octets.get(start..).and_then(<[u8]>::first_chunk) {
+            Some(octets) => u64::from_le_bytes(*octets),
+            None => self.last_word(start),
+        }
+    }
+
+    /// The same where fewer than eight octets are left.
+    #[cold]
+    fn last_word(&self, start: usize) -> u64 {
+        let octets = self.octets.iter().skip(start).take(8);
+        octets.rev().fold(0, |word, &octet| word << 8 | u64::from(octet))
     }
 
     /// The labels from the left, without the root.
@@ -279,17 +282,17 @@ impl fmt::Display for NameError {
 impl core::error::Error for NameError {}
 
 /// Fills a name octet by octet; the length octet of the open label is written when it closes.
-struct Builder {
-    name: Name,
+struct Builder<'n> {
+    name: &'n mut Name,
     /// Where the open label's length octet stands.
     label: usize,
     /// Where the next octet goes.
     end: usize,
 }
 
-impl Builder {
-    fn new() -> Builder {
-        Builder { name: Name::ROOT, label: 0, end: 1 }
+impl Builder<'_> {
+    fn new(name: &mut Name) -> Builder<'_> {
+        Builder { name, label: 0, end: 1 }
     }
 
     fn push(&mut self, octet: u8) -> Result<(), NameError> {
@@ -299,6 +302,17 @@ impl Builder {
         let slot = self.name.octets.get_mut(self.end).ok_or(NameError::LongName)?;
         *slot = octet.to_ascii_lowercase();
         self.end += 1;
+        Ok(())
+    }
+
+    /// Adds octets of a label that has room for them.
+    fn extend(&mut self, octets: &[u8]) -> Result<(), NameError> {
+        let end = self.end + octets.len();
+        let slots = self.name.octets.get_mut(self.end..end).ok_or(NameError::LongName)?;
+        for (slot, octet) in slots.iter_mut().zip(octets) {
+            *slot = octet.to_ascii_lowercase();
+        }
+        self.end = end;
         Ok(())
     }
 
@@ -315,24 +329,11 @@ impl Builder {
     }
 
     /// Puts the root label where the next label would begin.
-    fn finish(mut self) -> Result<Name, NameError> {
+    fn finish(self) -> Result<(), NameError> {
         let root = self.name.octets.get_mut(self.label).ok_or(NameError::LongName)?;
         *root = 0;
         self.name.len = self.end as u8;
-        Ok(self.name)
-    }
-}
-
-/// The octet behind a `\`, and the text behind the escape.
-fn unescape(text: &[u8]) -> Result<(u8, &[u8]), NameError> {
-    match text {
-        [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
-            let digit = |octet: &u8| u16::from(*octet - b'0');
-            let value = digit(a) * 100 + digit(b) * 10 + digit(c);
-            Ok((u8::try_from(value).map_err(|_| NameError::BadEscape)?, rest))
-        }
-        [b'0'..=b'9', ..] | [] => Err(NameError::BadEscape),
-        [octet, rest @ ..] => Ok((*octet, rest)),
+        Ok(())
     }
 }
 
@@ -387,6 +388,17 @@ mod tests {
         assert_eq!(Name::from_message(b"\x05a\0", 0), Err(NameError::Truncated));
         assert_eq!(Name::from_message(b"", usize::MAX), Err(NameError::Truncated));
         assert_eq!(Name::from_wire(b"\x01a\0b"), Err(NameError::Trailing));
+    }
+
+    #[test]
+    fn words_are_read_as_they_stand() {
+        let labels: std::vec::Vec<u8> = (0..50).flat_map(|n| [4, n, n + 50, n, n * 3]).collect();
+        let name = Name::from_wire(&[&labels[..], b"\x03abc\0"].concat()).unwrap();
+        for start in 0..300 {
+            let octets = name.as_wire().iter().skip(start).take(8).rev();
+            let expected = octets.fold(0, |word, &octet| word << 8 | u64::from(octet));
+            assert_eq!(name.word_at(start), expected, "{start}");
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl CategorySet {
 
     /// The bits of the set, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..32u8).filter(move |&bit| self.0 >> bit & 1 == 1)
+        ones(self.0)
     }
 }
 
@@ -213,10 +213,19 @@ impl ListSet {
 
     /// The indices in the set, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..8u8).filter(move |&word| self.0[usize::from(word & 7)] != 0).flat_map(move |word| {
-            (word * 32..=word * 32 + 31).filter(move |&list| self.contains(list))
-        })
+        (0..8).zip(self.0).flat_map(|(place, word)| ones(word).map(move |bit| 32 * place + bit))
     }
+}
+
+/// The bits that are set in a word, lowest first.
+fn ones(mut word: u32) -> impl Iterator<Item = u8> {
+    // Ends because every turn clears a bit.
+    core::iter::from_fn(move || {
+        let less_one = word.checked_sub(1)?;
+        let bit = word.trailing_zeros() as u8;
+        word &= less_one;
+        Some(bit)
+    })
 }
 
 impl FromIterator<u8> for ListSet {

@@ -1,5 +1,7 @@
 //! Hashes of a name and of its parents, each made from the one before.
 
+use core::hint::select_unpredictable;
+
 use crate::name::Name;
 
 /// The 64-bit hashes of a name's suffixes, the last label first and the name itself last.
@@ -8,33 +10,49 @@ use crate::name::Name;
 /// word costs one 64-bit product: three 32-bit ones on a Cortex-M3 and above, fewer than a
 /// 32-bit hash would need for the same octets. There is no secret in the hash: who picks names
 /// so that theirs are equal wins a needless search.
-///
-/// About 180 bytes on the stack.
 pub(crate) struct SuffixHashes<'a> {
-    wire: &'a [u8],
-    /// Where labels begin; a name has at most 127.
-    starts: [u8; 128],
-    /// Labels not yet hashed; decreases.
-    remaining: usize,
-    /// Where the labels not yet hashed end.
+    name: &'a Name,
+    /// Where the labels not yet hashed begin; decreases.
+    starts: core::slice::Iter<'a, u8>,
+    /// Where these labels end.
     end: usize,
     hash: u64,
 }
 
+/// Room for where the labels of a name begin; a name has at most 127.
+pub(crate) type LabelStarts = [u8; 128];
+
 impl<'a> SuffixHashes<'a> {
-    pub(crate) fn of(name: &'a Name) -> SuffixHashes<'a> {
+    /// The caller lends the room, so that it is never copied.
+    #[inline]
+    pub(crate) fn of(name: &'a Name, starts: &'a mut LabelStarts) -> SuffixHashes<'a> {
         let wire = name.as_wire();
-        let mut starts = [0u8; 128];
-        let mut remaining = 0usize;
-        let mut end = 0usize;
+        let mut label_count = 0;
+        let mut end = 0;
         // Ends because every label has an octet at least, and the root none.
         while let Some(&length @ 1..) = wire.get(end) {
-            let Some(start) = starts.get_mut(remaining) else { break };
+            let Some(start) = starts.get_mut(label_count) else { break };
             *start = end as u8;
-            remaining += 1;
+            label_count += 1;
             end += usize::from(length) + 1;
         }
-        SuffixHashes { wire, starts, remaining, end, hash: 0 }
+        let starts = starts.get(..label_count).unwrap_or(&[]);
+        SuffixHashes { name, starts: starts.iter(), end, hash: 0 }
+    }
+
+    /// Symbols of the [key](crate::Key) of the suffix hashed last, unless an octet that no list
+    /// holds cuts the key short.
+    #[inline]
+    pub(crate) fn key_len(&self) -> usize {
+        // But for the root's, a suffix has one length octet more than its key has separators.
+        self.name.as_wire().len().saturating_sub(self.end + 2)
+    }
+
+    /// The hash of the suffix before, and of the octets of a label up to `end`; eight at most.
+    #[inline]
+    fn with_word(&self, hash: u64, start: usize) -> u64 {
+        let unused = 8usize.saturating_sub(self.end.saturating_sub(start));
+        mix(hash ^ self.name.word_at(start) & u64::MAX.unbounded_shr(8 * unused as u32))
     }
 }
 
@@ -43,14 +61,16 @@ impl Iterator for SuffixHashes<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u64> {
-        self.remaining = self.remaining.checked_sub(1)?;
-        let start = usize::from(*self.starts.get(self.remaining)?);
-        let mut at = start;
+        let start = usize::from(*self.starts.next_back()?);
+        let hash = self.with_word(self.hash, start);
+        // Whether a label has one word or two is anybody's guess; few have more.
+        let longer = self.with_word(hash, start + 8);
+        self.hash = select_unpredictable(start + 8 < self.end, longer, hash);
+        let mut at = start + 16;
         // Ends because `at` grows to the end of the label.
         while at < self.end {
-            let word_end = self.end.min(at + 8);
-            self.hash = mix(self.hash ^ word(self.wire, at, word_end));
-            at = word_end;
+            self.hash = self.with_word(self.hash, at);
+            at += 8;
         }
         self.end = start;
         Some(self.hash)
@@ -66,53 +86,54 @@ pub(crate) fn mix(hash: u64) -> u64 {
     product ^ product >> 32
 }
 
-/// The one to eight octets up to `end`, as a little-endian number: read at once, with what
-/// stands before or behind them, which is then shifted out.
-#[inline]
-fn word(wire: &[u8], start: usize, end: usize) -> u64 {
-    let count = end.saturating_sub(start);
-    let ending_here = if let Some(octets) = wire.get(..end).and_then(<[u8]>::last_chunk) {
-        u64::from_le_bytes(*octets)
-    } else if let Some(octets) = wire.first_chunk() {
-        u64::from_le_bytes(*octets).unbounded_shl(64 - 8 * end as u32)
-    } else {
-        let octets = wire.iter().take(end);
-        octets.fold(0, |word, &octet| word >> 8 | u64::from(octet) << 56)
-    };
-    ending_here.unbounded_shr(64u32.saturating_sub(8 * count as u32))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Key;
     use std::vec::Vec;
 
     fn hashes(text: &str) -> Vec<u64> {
-        SuffixHashes::of(&Name::from_text(text).unwrap()).collect()
+        SuffixHashes::of(&Name::from_text(text).unwrap(), &mut [0; 128]).collect()
     }
 
     #[test]
     fn a_suffix_has_the_hash_of_the_name_it_is() {
         let name = Name::from_text("a.bc.a-label-of-many-octets.abcdefg.eight-oc.io").unwrap();
-        let hashes: Vec<u64> = SuffixHashes::of(&name).collect();
+        let hashes: Vec<u64> = SuffixHashes::of(&name, &mut [0; 128]).collect();
         for (labels, &hash) in (1..).zip(&hashes) {
-            assert_eq!(SuffixHashes::of(&name.suffix(labels).unwrap()).last(), Some(hash));
+            let suffix = name.suffix(labels).unwrap();
+            assert_eq!(SuffixHashes::of(&suffix, &mut [0; 128]).last(), Some(hash));
         }
         assert_eq!(hashes.len(), 6);
-        assert_eq!(SuffixHashes::of(&Name::ROOT).next(), None);
+        assert_eq!(SuffixHashes::of(&Name::ROOT, &mut [0; 128]).next(), None);
     }
 
-    #[test]
-    fn words_are_read_as_they_stand() {
-        let wire: Vec<u8> = (1..=20).collect();
-        for wire in [&wire[..], &wire[..5]] {
-            for end in 1..=wire.len() {
-                for start in end.saturating_sub(8)..end {
-                    let octets = wire[start..end].iter().rev();
-                    let expected = octets.fold(0, |word, &octet| word << 8 | u64::from(octet));
-                    assert_eq!(word(wire, start, end), expected, "{start}..{end}");
+    proptest::proptest! {
+        /// As the layout of the prefilter states it.
+        #[test]
+        fn a_label_is_hashed_in_words_of_eight_octets(
+            text in "[a-z0-9]{1,63}(\\.[a-z0-9]{1,30}){0,5}",
+        ) {
+            let name = Name::from_text(text).unwrap();
+            let mut hash = 0;
+            let mut expected = Vec::new();
+            let labels: Vec<&[u8]> = name.labels().collect();
+            for label in labels.into_iter().rev() {
+                for word in [&[label.len() as u8], label].concat().chunks(8) {
+                    let mut octets = [0; 8];
+                    octets[..word.len()].copy_from_slice(word);
+                    hash = mix(hash ^ u64::from_le_bytes(octets));
                 }
+                expected.push(hash);
             }
+            let mut starts = [0; 128];
+            let mut hashes = SuffixHashes::of(&name, &mut starts);
+            for (labels, expected) in (1..).zip(expected) {
+                proptest::prop_assert_eq!(hashes.next(), Some(expected));
+                let key = Key::new(&name.suffix(labels).unwrap());
+                proptest::prop_assert_eq!(hashes.key_len(), key.symbols().len());
+            }
+            proptest::prop_assert_eq!(hashes.next(), None);
         }
     }
 

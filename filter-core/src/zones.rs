@@ -26,7 +26,8 @@ impl Zones {
         let mut entries = set.entries();
         let mut count = 0;
         while let Some((key, _)) = entries.advance() {
-            let zone = Key::name_of(key).and_then(|name| SuffixHashes::of(&name).nth(1));
+            let zone =
+                Key::name_of(key).and_then(|name| SuffixHashes::of(&name, &mut [0; 128]).nth(1));
             let Some(zone) = zone else { return Zones::ALL };
             let (word, bit) = Zones::place(zone);
             zones.0[word] |= 1 << bit;

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use crc::{CRC_32_ISCSI, Crc};
-use filter_core::compile::{Compiler, ListInfo};
+use filter_core::compile::{BlockShape, Compiler, ListInfo};
 use filter_core::keyword::{self, Boundary, Exception, Word};
 use filter_core::{Action, CategorySet, Filter, MAGIC, Name, Scope, Trigger, VERSION, Verdict};
 
@@ -56,7 +56,7 @@ const RULES_MAX: usize = 1000;
 /// Not every one of them is asked about: neighbors take the same way through the image.
 const ASK_EVERY: usize = 16;
 
-fn ask(filter: &Filter<Vec<u8>>, name: &Name) {
+pub(crate) fn ask(filter: &Filter<Vec<u8>>, name: &Name) {
     let enabled = CategorySet(0xAAAA_AAAA);
     let verdict = filter.check(name, enabled);
     let Some(hit) = verdict.hit() else { return };
@@ -83,7 +83,7 @@ fn patched(patches: &[u8]) -> Vec<u8> {
 
 /// Gives octets a header, a section table and a checksum that fit. Ids and lengths of the
 /// sections stay as they are, as far as the octets reach.
-fn put_in_order(image: &mut [u8]) {
+pub(crate) fn put_in_order(image: &mut [u8]) {
     if image.len() < HEADER_LEN + CHECKSUM_LEN {
         return;
     }
@@ -93,8 +93,6 @@ fn put_in_order(image: &mut [u8]) {
     image[..8].copy_from_slice(&MAGIC);
     image[8..10].copy_from_slice(&VERSION.to_le_bytes());
     image[10..12].copy_from_slice(&section_count.to_le_bytes());
-    let len_octets = image.len() as u32;
-    image[12..16].copy_from_slice(&len_octets.to_le_bytes());
 
     let mut offset = HEADER_LEN + usize::from(section_count) * ENTRY_LEN;
     for index in 0..usize::from(section_count) {
@@ -106,18 +104,40 @@ fn put_in_order(image: &mut [u8]) {
         entry[8..12].copy_from_slice(&(len as u32).to_le_bytes());
         offset += len;
     }
-    let checksum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&image[..end]);
-    image[end..].copy_from_slice(&checksum.to_le_bytes());
+    repair_checksum(image);
 }
 
+/// Makes length and checksum fit, and nothing else.
+pub(crate) fn repair_checksum(image: &mut [u8]) {
+    let len_octets = image.len() as u32;
+    if let Some(slot) = image.get_mut(12..16) {
+        slot.copy_from_slice(&len_octets.to_le_bytes());
+    }
+    if let Some((body, stored)) = image.split_last_chunk_mut::<CHECKSUM_LEN>() {
+        *stored = CRC.checksum(body).to_le_bytes();
+    }
+}
+
+static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
 /// As in the layout of format version 1.
-const HEADER_LEN: usize = 24;
-const ENTRY_LEN: usize = 12;
+pub(crate) const HEADER_LEN: usize = 24;
+pub(crate) const ENTRY_LEN: usize = 12;
 const CHECKSUM_LEN: usize = 4;
 
+static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| sound(Compiler::new(7).with_prefilter(&[])));
+
+/// Sound images in blocks of several shapes, with a prefilter and without.
+pub(crate) fn sound_images() -> Vec<Vec<u8>> {
+    let small = BlockShape { interval: 3, sub_blocks: 2 };
+    let shaped = |shape| Compiler::new(7).with_shape(shape);
+    let mut images = vec![SOUND.clone()];
+    images.extend([small, BlockShape::SERVER, BlockShape::DENSE].map(|shape| sound(shaped(shape))));
+    images
+}
+
 /// A small image that uses every section and several blocks.
-static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut compiler = Compiler::new(7);
+fn sound(mut compiler: Compiler) -> Vec<u8> {
     let lists: Vec<u8> = [(1, "mandated"), (2, "adult"), (21, "gambling"), (31, "local")]
         .into_iter()
         .map(|(bit, name)| {
@@ -147,4 +167,4 @@ static SOUND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let exceptions = [Exception { text: "alphabet", weight: 60 }];
     compiler.keywords(keyword::compile(&words, &exceptions, 60).unwrap());
     compiler.finish().unwrap().octets
-});
+}

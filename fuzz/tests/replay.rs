@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use gardefou_fuzz::XorShift;
+
 fn replay(target: &str, body: fn(&[u8]), rounds: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions").join(target);
     for file in fs::read_dir(&folder).unwrap() {
@@ -11,9 +13,9 @@ fn replay(target: &str, body: fn(&[u8]), rounds: usize) {
         println!("{}", path.display());
         body(&fs::read(&path).unwrap());
     }
-    let mut random = XorShift(0x9E37_79B9_7F4A_7C15);
+    let mut random = XorShift::new(0);
     for round in 0..rounds {
-        let octets = random.octets(round % LEN_MAX);
+        let octets: Vec<u8> = (0..round % LEN_MAX).map(|_| random.octet()).collect();
         println!("round {round}: {octets:02x?}");
         body(&octets);
     }
@@ -21,22 +23,6 @@ fn replay(target: &str, body: fn(&[u8]), rounds: usize) {
 
 /// The longest of the made-up octets.
 const LEN_MAX: usize = 200;
-
-/// Marsaglia's generator ("Xorshift RNGs", 2003); good enough to stumble over things.
-struct XorShift(u64);
-
-impl XorShift {
-    fn octets(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 32
-    }
-}
 
 #[test]
 fn image() {

@@ -56,7 +56,8 @@ impl Args {
                 let input = BufReader::with_capacity(CHUNK_LEN, io::stdin().lock());
                 questions.stream(input)?;
             } else {
-                questions.ask(name.as_bytes(), format_args!("argument {}", index + 1))?;
+                let name = name.as_bytes().trim_ascii();
+                questions.ask(name, format_args!("argument {}", index + 1))?;
             }
         }
         questions.out.flush()?;
@@ -110,17 +111,16 @@ impl<'a, W: Write> Questions<'a, W> {
 
     /// Asks about a line of standard input.
     fn line(&mut self, line: &[u8], number: u64) -> io::Result<()> {
-        let text = line.trim_ascii();
-        match text.is_empty() {
-            true => Ok(()),
-            false => self.ask(text, format_args!("standard input, line {number}")),
+        match line.trim_ascii() {
+            [] => Ok(()),
+            text => self.ask(text, format_args!("standard input, line {number}")),
         }
     }
 
-    /// Asks about one name; `place` says where it stands.
+    /// Asks about one name without blanks around it; `place` says where it stands.
     fn ask(&mut self, text: &[u8], place: std::fmt::Arguments<'_>) -> io::Result<()> {
-        let text = text.trim_ascii();
-        let name = match name(text) {
+        let name = name(text);
+        let name = match &name {
             Ok(name) => name,
             Err(why) => {
                 self.failed = true;
@@ -130,11 +130,11 @@ impl<'a, W: Write> Questions<'a, W> {
                 return Ok(());
             }
         };
-        let verdict = self.image.filter().check(&name, self.enabled);
+        let verdict = self.image.filter().check(name, self.enabled);
         self.blocked |= verdict.is_block();
         match self.json {
-            true => self.answer_json(text, &name, &verdict),
-            false => self.answer(text, &name, &verdict),
+            true => self.answer_json(text, name, &verdict),
+            false => self.answer(text, name, &verdict),
         }
     }
 
@@ -193,22 +193,47 @@ struct Answer<'a> {
 }
 
 /// Reads a name as people and logs write it: ASCII in presentation form, or U-labels.
+#[inline]
 pub(super) fn name(text: &[u8]) -> Result<Name, String> {
-    // Without an early end, so that the compiler looks at many bytes at once.
-    let plain = text.iter().fold(true, |plain, &byte| {
-        plain & byte.is_ascii_graphic() & !matches!(byte, b'/' | b':' | b'@')
-    });
-    if plain {
-        return Name::from_text(text).map_err(|error| error.to_string());
+    let kinds = text.iter().fold(0, |kinds, &octet| kinds | KINDS[usize::from(octet)]);
+    match kinds {
+        0 => Name::from_text(text).map_err(|error| error.to_string()),
+        _ => name_of(text, kinds),
     }
-    if !text.is_ascii() {
+}
+
+/// Reads text that has some of these kinds of octets in it.
+#[cold]
+fn name_of(text: &[u8], kinds: u8) -> Result<Name, String> {
+    if kinds & NOT_ASCII != 0 {
         return lists::normalize(text).map_err(|reason| reason.to_string());
     }
-    if text.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+    if kinds & BLANK != 0 {
         return Err("a blank or control character inside a name".to_owned());
     }
     Err("a URL or an address: give the host name alone".to_owned())
 }
+
+/// Kinds of octets that are in no name in presentation form, though some are told apart.
+const NOT_ASCII: u8 = 1;
+const BLANK: u8 = 2;
+const OF_A_URL: u8 = 4;
+
+/// The kind of each octet; none where it may be in a name. A table, because every octet of the
+/// input is looked up.
+static KINDS: [u8; 256] = {
+    let mut kinds = [NOT_ASCII; 256];
+    let mut octet = 0u8;
+    while octet < 0x80 {
+        kinds[octet as usize] = match octet {
+            b'/' | b':' | b'@' => OF_A_URL,
+            _ if octet.is_ascii_graphic() => 0,
+            _ => BLANK,
+        };
+        octet += 1;
+    }
+    kinds
+};
 
 /// Writes what matched.
 pub(super) fn write_trigger(

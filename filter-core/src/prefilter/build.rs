@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::{Prefilter, Spread};
+use super::{PrefilterLayout, Spread};
 use crate::set::SetLayout;
 use crate::set::key::{Key, SEPARATOR};
 use crate::suffix::SuffixHashes;
@@ -14,7 +14,7 @@ const ARRAYS_MAX: usize = 32;
 
 /// The hash of a name, unless it has a single label only.
 pub(crate) fn hash_of(name: &crate::name::Name) -> Option<u64> {
-    SuffixHashes::of(name).skip(1).last()
+    SuffixHashes::of(name, &mut [0; 128]).skip(1).last()
 }
 
 /// Writes the section for a rules section. Of the names with the hashes `often_asked`, those
@@ -41,7 +41,7 @@ pub(crate) fn write(rules: &[u8], often_asked: &[u64]) -> Option<Vec<u8>> {
         if let Some(array) = fill(&hashes, spread) {
             filled += 1;
             let section = section(seed, size, &single_labels, &array);
-            let prefilter = Prefilter::new(&section)?;
+            let prefilter = PrefilterLayout::read(&section)?.view(&section)?;
             let alarms = hot.iter().filter(|&&hash| prefilter.may_hold(hash)).count();
             if best.as_ref().is_none_or(|(least, _)| alarms < *least) {
                 best = Some((alarms, section));
@@ -63,7 +63,7 @@ fn hashes(rules: &[u8]) -> Option<(Vec<u64>, Vec<u64>)> {
     let mut hashes = Vec::with_capacity(layout.entry_count() as usize);
     let mut entries = layout.view(rules)?.entries();
     while let Some((key, _)) = entries.advance() {
-        let hash = SuffixHashes::of(&Key::name_of(key)?).last()?;
+        let hash = SuffixHashes::of(&Key::name_of(key)?, &mut [0; 128]).last()?;
         let is_single = !key.contains(&SEPARATOR);
         if is_single { single_labels.push(hash) } else { hashes.push(hash) }
     }

@@ -3,9 +3,10 @@
 //! A search of the [packed set](crate#the-packed-set) decodes several names; most queries are
 //! for names no list holds. The prefilter has a fingerprint of 8 bits for each name in the
 //! rules section and answers for a suffix of a query *certainly not listed*, or *perhaps*. The
-//! rules are searched when some suffix is perhaps listed, so verdicts are the same with and
-//! without it: a false *perhaps*, one in 256, costs a search. The section is optional; it is
-//! the builder's choice of 1.15 octets a name against the time of a miss.
+//! rules are searched when some suffix is perhaps listed, and for the longest of these, so
+//! verdicts are the same with and without it: a false *perhaps*, one in 256, costs a search. The
+//! section is optional; it is the builder's choice of 1.15 octets a name against the time of a
+//! miss.
 //!
 //! # The filter
 //!
@@ -69,6 +70,41 @@ mod tests;
 use crate::octets::Octets;
 use crate::suffix::mix;
 
+/// Where the parts of a prefilter lie in its section, and how names are spread over it.
+///
+/// Holding one proves that the parts fill the section it was read from.
+#[derive(Clone, Copy)]
+pub(crate) struct PrefilterLayout {
+    array: usize,
+    spread: Spread,
+}
+
+impl PrefilterLayout {
+    /// Octets before the listed names of a single label.
+    const HEADER_LEN: usize = 16;
+
+    /// O(1). `None` when the parts do not fill the section.
+    pub(crate) fn read(section: &[u8]) -> Option<PrefilterLayout> {
+        let mut octets = Octets::new(section);
+        let seed = octets.u32()?;
+        let segments = octets.u32()?;
+        let segment_len = octets.u32()?;
+        let single_labels_len = (octets.u32()? as usize).checked_mul(8)?;
+        let spread = Spread::new(seed, segments, segment_len)?;
+        let array = PrefilterLayout::HEADER_LEN.checked_add(single_labels_len)?;
+        let array_len = section.len().checked_sub(array)?;
+        (array_len == spread.slot_count()).then_some(PrefilterLayout { array, spread })
+    }
+
+    /// The prefilter in the section this layout was read from.
+    #[inline]
+    pub(crate) fn view<'a>(&self, section: &'a [u8]) -> Option<Prefilter<'a>> {
+        let (front, array) = section.split_at_checked(self.array)?;
+        let (single_labels, _) = front.get(PrefilterLayout::HEADER_LEN..)?.as_chunks();
+        Some(Prefilter { single_labels, spread: self.spread, array })
+    }
+}
+
 /// The prefilter section, read in place.
 #[derive(Clone, Copy)]
 pub(crate) struct Prefilter<'a> {
@@ -78,20 +114,7 @@ pub(crate) struct Prefilter<'a> {
     array: &'a [u8],
 }
 
-impl<'a> Prefilter<'a> {
-    /// O(1). `None` when the parts do not fill the section.
-    pub(crate) fn new(section: &'a [u8]) -> Option<Prefilter<'a>> {
-        let mut octets = Octets::new(section);
-        let seed = octets.u32()?;
-        let segments = octets.u32()?;
-        let segment_len = octets.u32()?;
-        let single_label_count = octets.u32()? as usize;
-        let (single_labels, _) = octets.take(single_label_count.checked_mul(8)?)?.as_chunks();
-        let spread = Spread::new(seed, segments, segment_len)?;
-        let array = octets.rest();
-        (array.len() == spread.slot_count()).then_some(Prefilter { single_labels, spread, array })
-    }
-
+impl Prefilter<'_> {
     /// Whether the rules may hold the name of a single label with this hash.
     pub(crate) fn may_hold_label(&self, hash: u64) -> bool {
         self.single_labels.binary_search_by_key(&hash, |&hash| u64::from_le_bytes(hash)).is_ok()
