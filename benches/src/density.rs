@@ -6,17 +6,20 @@ use std::io::Write as _;
 use anyhow::Result;
 use filter_cli::lists::Options;
 use filter_core::Filter;
+use filter_core::compile::BlockShape;
 use liblzma::stream::{Check, Stream};
 use liblzma::write::XzEncoder;
 use serde::Serialize;
 
-use crate::lists::DataSet;
+use crate::lists::{self, DataSet};
 use crate::measure;
 use crate::peers::{FstPeer, FusePeer, HashbrownPeer, MarisaPeer, Names, Peer as _, Structure};
 use crate::record::decimals;
 
 /// What `xz -9e` makes of the names; it cannot be asked.
 pub const XZ: &str = "xz -9e";
+/// The same image in the dense shape; the other is in the default one.
+pub const DENSE_IMAGE: &str = "image, dense";
 /// The hashes of the names in one sorted array.
 pub const SORTED_HASHES: &str = "sorted hashes";
 
@@ -50,11 +53,13 @@ pub fn measure(set: &DataSet) -> Result<Vec<Row>> {
     let image = set.compile(&Options::default())?;
     let (rule_octets, classes) = (image.rule_octets, image.class_count);
     let filter = Filter::from_bytes(image.octets)?;
+    let dense_octets = lists::reshaped(&filter, BlockShape::DENSE, false)?.rule_octets;
     let names = Names::of(&filter)?;
     let count = u64::from(filter.rule_count());
     let xz_octets = xz(&names.text)?;
     let sizes = [
         (Structure::Image.label(), rule_octets),
+        (DENSE_IMAGE, dense_octets),
         (XZ, xz_octets),
         (Structure::Fst.label(), FstPeer::build(&names.keys)?.octets()),
         (Structure::Marisa.label(), MarisaPeer::build(&names.keys)?.octets()),

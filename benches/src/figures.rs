@@ -1,6 +1,6 @@
 //! What the figures show: rows of measurements become bars and curves.
 
-use crate::density::{self, XZ};
+use crate::density::{self, DENSE_IMAGE, XZ};
 use crate::peers::Structure;
 use crate::plot::{Axis, Bar, BarGroup, Color, Figure, Panel, Series};
 use crate::record::Origin;
@@ -39,7 +39,13 @@ pub(crate) fn density(measured: &Measured, origin: &Origin) -> Figure {
         let rows = measured.samples.iter().chain(main).filter(|row| row.structure == structure);
         rows.map(|row| (row.names as f64, row.octets_per_name)).collect()
     };
-    let shown = [Structure::Image.label(), XZ, Structure::Marisa.label(), Structure::Fst.label()];
+    let shown = [
+        Structure::Image.label(),
+        DENSE_IMAGE,
+        XZ,
+        Structure::Marisa.label(),
+        Structure::Fst.label(),
+    ];
     if !measured.samples.is_empty() {
         panels.push(Panel::Curves {
             x: Axis {
@@ -82,12 +88,17 @@ pub(crate) fn speed(measured: &Measured, origin: &Origin) -> Figure {
         ("Listed, or below a listed name", |row| (row.hit_to_fst, row.hit_ns)),
         ("Not listed", |row| (row.miss_to_fst, row.miss_ns)),
     ];
-    let beside = rows.iter().filter(|row| row.shape.is_empty() || row.shape == default);
+    let beside = rows.iter().filter(|row| {
+        row.shape.is_empty() || row.shape == default || row.structure != Structure::Image.label()
+    });
     let groups = asked.map(|(label, measure)| BarGroup {
         label: label.to_owned(),
         bars: beside.clone().map(|row| bar(row, measure(row))).collect(),
     });
-    let shapes = rows.iter().filter(|row| row.structure == Structure::Image.label());
+    let is_image = |row: &&speed::Row| {
+        [Structure::Image.label(), DENSE_IMAGE].contains(&row.structure.as_str())
+    };
+    let shapes = rows.iter().filter(is_image);
     let shape = |row: &speed::Row| Series {
         label: row.shape.clone(),
         points: vec![(row.octets_per_name, row.mixed_to_fst)],

@@ -9,9 +9,11 @@ use std::hint::black_box;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use filter_core::compile::BlockShape;
 use filter_core::{Filter, Name};
 use serde::Serialize;
 
+use crate::density::DENSE_IMAGE;
 use crate::lists::{self, DataSet};
 use crate::measure::{self, median, timed};
 use crate::peers::{
@@ -19,6 +21,9 @@ use crate::peers::{
 };
 use crate::record::decimals;
 use crate::synthetic;
+
+/// An image in the shape for servers, with a prefilter.
+pub const PREFILTERED_IMAGE: &str = "image, prefilter";
 
 /// The speed of one structure.
 #[derive(Clone, Debug, Serialize)]
@@ -101,11 +106,14 @@ pub fn measure(set: &DataSet, plan: &Plan<'_>) -> Result<Vec<Row>> {
     let mut asked = Vec::new();
     for (shape, block_shape) in lists::shapes() {
         let image = lists::reshaped(&filter, block_shape, false)?;
-        asked.push(Asked::new(Structure::Image.label(), &shape, ImagePeer::new(image)?));
+        let label = match block_shape {
+            BlockShape::DENSE => DENSE_IMAGE,
+            _ => Structure::Image.label(),
+        };
+        asked.push(Asked::new(label, &shape, ImagePeer::new(image)?));
     }
-    let (shape, block_shape) = lists::shapes().swap_remove(0);
-    let image = lists::reshaped(&filter, block_shape, true)?;
-    asked.push(Asked::new("image + prefilter", &shape, ImagePeer::new(image)?));
+    let image = lists::reshaped(&filter, BlockShape::SERVER, true)?;
+    asked.push(Asked::new(PREFILTERED_IMAGE, "server", ImagePeer::new(image)?));
     let fst_place = asked.len();
     asked.push(Asked::new(Structure::Fst.label(), "", FstPeer::build(&names.keys)?));
     asked.push(Asked::new(Structure::Marisa.label(), "", MarisaPeer::build(&names.keys)?));

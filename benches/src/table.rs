@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::density::{SORTED_HASHES, XZ};
+use crate::density::{DENSE_IMAGE, SORTED_HASHES, XZ};
 use crate::peers::Structure;
 use crate::record::Origin;
 use crate::report::{Measured, provenance};
+use crate::speed::PREFILTERED_IMAGE;
 use crate::{build, density, speed};
 
 /// The whole report.
@@ -80,7 +81,8 @@ fn side_by_side(measured: &Measured) -> Vec<Vec<String>> {
     let fst_ns = built(Structure::Fst.label()).map_or(f64::NAN, |row| row.ns_per_name);
     let exactness = [
         (Structure::Image.label(), "yes", "category, list, scope"),
-        ("image + prefilter", "yes", "category, list, scope"),
+        (DENSE_IMAGE, "yes", "category, list, scope"),
+        (PREFILTERED_IMAGE, "yes", "category, list, scope"),
         (XZ, "cannot be asked", ""),
         (Structure::Marisa.label(), "yes", ""),
         (Structure::Fst.label(), "yes", "class"),
@@ -123,13 +125,13 @@ fn densities(measured: &Measured) -> Vec<Vec<String>> {
     header.extend(
         sets.peek().into_iter().flat_map(|set| set.iter()).map(|row| row.structure.clone()),
     );
-    header.push("image / xz".to_owned());
+    header.extend(cells(["image / xz", "dense / xz"]));
     let mut table = vec![header];
     for set in sets {
         let first = set[0];
         let mut row = vec![first.lists.clone(), grouped(first.names), first.classes.to_string()];
         row.extend(set.iter().map(|row| format!("{:.2}", row.octets_per_name)));
-        row.push(format!("{:.3}", first.ratio_to_xz));
+        row.extend(set.iter().take(2).map(|row| format!("{:.3}", row.ratio_to_xz)));
         table.push(row);
     }
     table
@@ -137,7 +139,9 @@ fn densities(measured: &Measured) -> Vec<Vec<String>> {
 
 fn blocks(measured: &Measured) -> Vec<Vec<String>> {
     let mut table = vec![cells(["lists", "blocks", "octets by name", "check", "hits", "misses"])];
-    let is_image = |row: &&speed::Row| row.structure == Structure::Image.label();
+    let is_image = |row: &&speed::Row| {
+        [Structure::Image.label(), DENSE_IMAGE].contains(&row.structure.as_str())
+    };
     for row in measured.speed.iter().filter(is_image) {
         let ratios = [row.octets_per_name, row.mixed_to_fst, row.hit_to_fst, row.miss_to_fst];
         let mut cells = cells([&row.lists, &row.shape]);
