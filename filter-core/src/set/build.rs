@@ -6,13 +6,13 @@ use std::vec::Vec;
 use super::bits::{BitWriter, NUMBER_BITS_MAX, PADDING};
 use super::block::{FORK_BITS, Step, WIDTH_BITS};
 use super::cluster::Histogram;
-use super::code::ModelWriter;
 use super::contexts;
 use super::cursor::{VALUE_BITS, VALUE_ESCAPE};
 use super::key::{END, SYMBOL_COUNT};
-use super::model::{NARROW, WIDE};
-use super::parse::{CutTails, Effort, TailAt, Tails, TokenWriter};
+use super::learn::{Models, TailReader};
+use super::parse::Effort;
 use super::point::{PointModel, ROW_LEN};
+use super::send::{Block, Entry, Sink, send_block};
 use super::vocabulary;
 
 /// How a set is cut into blocks: smaller ones are found faster, larger ones cost less.
@@ -32,11 +32,9 @@ impl BlockShape {
     /// 16 sub-blocks of 64 names, learned thoroughly: the smallest image worth asking; a search
     /// decodes about 35.
     pub const DENSE: BlockShape = BlockShape { interval: 64, sub_blocks: 16 };
-}
 
-impl BlockShape {
     /// Who packs names densely has time to learn what they look like.
-    fn effort(self) -> Effort {
+    pub(super) fn effort(self) -> Effort {
         if self.interval < BlockShape::DENSE.interval { Effort::QUICK } else { Effort::THOROUGH }
     }
 }
@@ -51,12 +49,12 @@ impl Default for BlockShape {
 ///
 /// Heap: about 3 octets an entry and one for each of its symbols, then the section.
 pub(crate) struct SetBuilder {
-    shape: BlockShape,
+    pub(super) shape: BlockShape,
     /// All keys, one behind the other.
-    symbols: Vec<u8>,
+    pub(super) symbols: Vec<u8>,
     /// Length of each key.
     lengths: Vec<u8>,
-    values: Vec<u16>,
+    pub(super) values: Vec<u16>,
 }
 
 /// Why a set cannot be written.
@@ -162,7 +160,7 @@ impl SetBuilder {
     }
 
     /// The entries of each block, in order, and the key behind them; empty behind the last.
-    fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
         let size = usize::from(self.shape.interval) * usize::from(self.shape.sub_blocks);
         let mut at = 0;
         let mut first = 0;
@@ -183,246 +181,6 @@ impl SetBuilder {
             let behind = &self.symbols[at..at + behind];
             (!entries.is_empty()).then_some(Block { entries, behind })
         })
-    }
-}
-
-/// Entries that are found together.
-struct Block<'a> {
-    entries: Vec<Entry<'a>>,
-    behind: &'a [u8],
-}
-
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    /// Where all symbols have its key.
-    start: usize,
-    key: &'a [u8],
-    value: u16,
-}
-
-/// Receives a block piece by piece, part by part; one collects tails, one
-/// counts, one writes.
-trait Sink {
-    /// The style of the next tail.
-    fn style(&self) -> u8;
-    /// The entry that comes now is the first of its block or sub-block.
-    fn head(&mut self);
-    /// What comes now belongs to another sub-block; before the first it is the block's head.
-    fn begin_sub_block(&mut self);
-    fn shared(&mut self, context: usize, shared: u8);
-    fn fork(&mut self, context: usize, fork: u8);
-    fn value(&mut self, context: usize, value: u16);
-    /// How many symbols the first key of the next sub-block shares with that of the sub-block
-    /// before, and the first that it does not; no fork behind the last sub-block.
-    fn mark(&mut self, shared: usize, fork: Option<u8>);
-    /// An entry's symbols from a place on, behind a fork, and the fork and the symbol before it.
-    fn tail(&mut self, entry: Entry<'_>, from: usize, before: u8, fork: u8);
-}
-
-/// Hands a block to a sink.
-fn send_block(block: &Block<'_>, interval: usize, sink: &mut impl Sink) {
-    let first = block.entries[0];
-    sink.head();
-    sink.tail(first, 0, END, END);
-    sink.value(contexts::VALUE_FIRST, first.value);
-    let mut sub_blocks = block.entries.chunks(interval).peekable();
-    let mut shared_before = None;
-    // Ends because a block has finitely many sub-blocks.
-    while let Some(sub_block) = sub_blocks.next() {
-        let head = sub_block[0];
-        let behind = sub_blocks.peek().map_or(block.behind, |next| next[0].key);
-        let shared_behind = common(head.key, behind);
-        sink.begin_sub_block();
-        if let Some(shared) = shared_before {
-            let base = shared_behind.min(shared);
-            let (before, fork) = (symbol_before(head.key, base), head.key[base]);
-            sink.head();
-            if base < shared {
-                sink.fork(contexts::FORK_ENTER, fork);
-            }
-            sink.tail(head, base + 1, before, fork);
-            sink.value(contexts::value(first.value, base as u8), head.value);
-        }
-        let mut shared_context = contexts::SHARED_ENTER;
-        for pair in sub_block.windows(2) {
-            shared_context = send_next(pair[0], pair[1], shared_context, sink);
-        }
-        let fork = sub_blocks.peek().map(|next| next[0].key[shared_behind]);
-        sink.mark(shared_behind, fork);
-        shared_before = Some(shared_behind);
-    }
-}
-
-/// The symbol before a place in a key.
-fn symbol_before(key: &[u8], at: usize) -> u8 {
-    at.checked_sub(1).map_or(END, |index| key[index])
-}
-
-/// Hands an entry to a sink, as the difference to the one before; returns the context of the
-/// next shared length.
-fn send_next(
-    before: Entry<'_>,
-    entry: Entry<'_>,
-    shared_context: usize,
-    sink: &mut impl Sink,
-) -> usize {
-    let shared = common(before.key, entry.key);
-    let style = sink.style();
-    sink.shared(shared_context, shared as u8);
-    let near = symbol_before(entry.key, shared);
-    let replaced = before.key.get(shared).copied().unwrap_or(END);
-    let fork = entry.key[shared];
-    sink.fork(contexts::pair(near, replaced, SYMBOL_COUNT), fork);
-    sink.tail(entry, shared + 1, near, fork);
-    sink.value(contexts::value(before.value, shared as u8), entry.value);
-    contexts::shared(shared as u8, style, shared_context)
-}
-
-/// How many symbols two keys share.
-fn common(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
-}
-
-/// Collects tails.
-struct Collector(Vec<TailAt>);
-
-impl Sink for Collector {
-    fn style(&self) -> u8 {
-        0
-    }
-
-    fn head(&mut self) {}
-    fn begin_sub_block(&mut self) {}
-    fn shared(&mut self, _context: usize, _shared: u8) {}
-    fn fork(&mut self, _context: usize, _fork: u8) {}
-    fn value(&mut self, _context: usize, _value: u16) {}
-    fn mark(&mut self, _shared: usize, _fork: Option<u8>) {}
-
-    fn tail(&mut self, entry: Entry<'_>, from: usize, before: u8, fork: u8) {
-        self.0.push(TailAt {
-            start: (entry.start + from) as u32,
-            len: (entry.key.len() - from) as u8,
-            context: contexts::pair(before, fork, SYMBOL_COUNT) as u16,
-        });
-    }
-}
-
-/// Counts symbols by context.
-struct Counter<'t> {
-    shared: Histogram,
-    forks: Histogram,
-    values: Histogram,
-    tails: TailReader<'t>,
-}
-
-impl Sink for Counter<'_> {
-    fn style(&self) -> u8 {
-        self.tails.style()
-    }
-
-    fn head(&mut self) {}
-    fn begin_sub_block(&mut self) {}
-
-    fn shared(&mut self, context: usize, shared: u8) {
-        self.shared.add(context, self.tails.shared_symbol(shared));
-    }
-
-    fn fork(&mut self, context: usize, fork: u8) {
-        self.forks.add(context, fork.into());
-    }
-
-    fn value(&mut self, context: usize, value: u16) {
-        self.values.add(context, value.min(VALUE_ESCAPE));
-    }
-
-    fn mark(&mut self, _shared: usize, _fork: Option<u8>) {}
-
-    fn tail(&mut self, _entry: Entry<'_>, _from: usize, _before: u8, _fork: u8) {
-        self.tails.pass_style();
-    }
-}
-
-/// Walks what was learned of tails, in the order of the blocks.
-#[derive(Clone, Copy)]
-struct TailReader<'t> {
-    /// The tokens of tails yet to come.
-    path: &'t [u16],
-    /// Their styles; empty where there is one.
-    styles: &'t [u8],
-    has_styles: bool,
-}
-
-impl<'t> TailReader<'t> {
-    fn of(tails: &'t CutTails) -> TailReader<'t> {
-        let has_styles = !tails.styles.is_empty();
-        TailReader { path: &tails.path, styles: &tails.styles, has_styles }
-    }
-
-    fn style(&self) -> u8 {
-        self.styles.first().copied().unwrap_or(0)
-    }
-
-    fn pass_style(&mut self) {
-        self.styles = self.styles.get(1..).unwrap_or(&[]);
-    }
-
-    /// What stands for a shared length before a tail of the next style.
-    fn shared_symbol(&self, shared: u8) -> u16 {
-        let shared = u16::from(shared);
-        if self.has_styles { 2 * shared + u16::from(self.style()) } else { shared }
-    }
-}
-
-/// What codes the parts of a set.
-struct Models {
-    shared: ModelWriter,
-    forks: ModelWriter,
-    values: ModelWriter,
-    tails: TokenWriter,
-    /// What the symbol before weighs in contexts that are pairs.
-    scale: usize,
-    cut: CutTails,
-}
-
-impl Models {
-    /// From so many entries on, forks and first tokens are told apart by the symbol before.
-    const PAIRS_FROM: usize = 20_000;
-
-    fn train(set: &SetBuilder) -> Models {
-        let interval = usize::from(set.shape.interval);
-        let mut collector = Collector(Vec::with_capacity(set.len()));
-        set.blocks().for_each(|block| send_block(&block, interval, &mut collector));
-        let tails = Tails { symbols: &set.symbols, rows: collector.0 };
-        let scale = if set.len() < Models::PAIRS_FROM { 0 } else { SYMBOL_COUNT };
-        let (tails, cut) = TokenWriter::train(tails, scale, set.shape.effort());
-
-        let value_max = set.values.iter().max().copied().unwrap_or(0).min(VALUE_ESCAPE);
-        let mut counter = Counter {
-            shared: Histogram::new(contexts::SHARED_COUNT, 256 * contexts::STYLE_COUNT),
-            forks: Histogram::new(contexts::PAIR_COUNT, SYMBOL_COUNT),
-            values: Histogram::new(contexts::VALUE_COUNT, usize::from(value_max) + 1),
-            tails: TailReader::of(&cut),
-        };
-        set.blocks().for_each(|block| send_block(&block, interval, &mut counter));
-        let folded = counter.forks.fold(SYMBOL_COUNT);
-        Models {
-            shared: ModelWriter::train(&counter.shared, WIDE),
-            forks: ModelWriter::train(if scale == 0 { &folded } else { &counter.forks }, NARROW),
-            values: ModelWriter::train(&counter.values, WIDE),
-            tails,
-            scale,
-            cut,
-        }
-    }
-
-    fn all(&self) -> [&ModelWriter; 4] {
-        [&self.shared, &self.forks, &self.tails.model, &self.values]
-    }
-
-    /// Which contexts are pairs, 1 of forks and 2 of first tokens, and 4 for styles.
-    fn flags(&self) -> u8 {
-        let pairs = if self.scale > 0 { 3 } else { 0 };
-        pairs | if self.cut.styles.is_empty() { 0 } else { 4 }
     }
 }
 

@@ -146,8 +146,7 @@ impl Code {
         let mut heads = [(0, 0); FIRST_COUNT];
         // Where the next word begins, in words of the longest length there may be.
         let mut at = 0u32;
-        let mut rank = 0;
-        for length in word_lengths(&sorted) {
+        for (rank, length) in word_lengths(&sorted).into_iter().enumerate() {
             let first = (at >> (WINDOW - FIRST_BITS)) as usize;
             if at.is_multiple_of(1 << (WINDOW - FIRST_BITS)) {
                 let taken = 1 << FIRST_BITS.saturating_sub(u32::from(length));
@@ -156,7 +155,6 @@ impl Code {
             words[usize::from(ranked[rank])] =
                 ((at >> (WINDOW - u32::from(length))) as u16, length);
             at += 1 << (WINDOW - u32::from(length));
-            rank += 1;
         }
         Code { words, ranked, heads }
     }

@@ -13,10 +13,14 @@ mod code;
 mod contexts;
 mod cursor;
 pub(crate) mod key;
+#[cfg(feature = "build")]
+mod learn;
 mod model;
 #[cfg(feature = "build")]
 mod parse;
 mod point;
+#[cfg(feature = "build")]
+mod send;
 #[cfg(feature = "build")]
 mod train;
 mod vocabulary;
