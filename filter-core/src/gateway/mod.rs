@@ -67,7 +67,7 @@ pub use self::event::{Action, Client, Event, Transport};
 pub use self::exceptions::Exceptions;
 pub use self::policy::{BlockAnswer, Page, Policy, Reason};
 pub use self::settings::Settings;
-pub use self::upstream::Upstream;
+pub use self::upstream::{Health, Upstream};
 
 /// The state of a gateway; see the [module](self) for its sizes.
 ///
@@ -205,6 +205,11 @@ impl<
     /// When the next [`Event::Tick`] is due, if something is on its way; a walk over all of it.
     pub fn next_tick_ms(&self) -> Option<u64> {
         self.pending.next_deadline_ms()
+    }
+
+    /// How the upstreams fare, first choice first.
+    pub fn upstreams(&self, now_ms: u64) -> impl Iterator<Item = Health> {
+        self.upstreams.health(now_ms)
     }
 
     /// What was counted so far.

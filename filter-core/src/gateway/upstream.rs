@@ -16,6 +16,17 @@ pub struct Upstream {
     pub transport: Transport,
 }
 
+/// How an upstream fares; see [`Gateway::upstreams`](super::Gateway::upstreams).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Which one.
+    pub upstream: Upstream,
+    /// Timeouts in a row.
+    pub timeouts: u8,
+    /// Whether it is asked only if no other can be.
+    pub is_down: bool,
+}
+
 /// How many upstreams there can be.
 pub(super) const UPSTREAMS_MAX: usize = 8;
 
@@ -65,6 +76,14 @@ impl Upstreams {
 
     pub(super) fn get(&self, index: usize) -> Option<Upstream> {
         self.list.get(index).map(|state| state.upstream)
+    }
+
+    pub(super) fn health(&self, now_ms: u64) -> impl Iterator<Item = Health> {
+        self.list.iter().map(move |state| Health {
+            upstream: state.upstream,
+            timeouts: state.failures,
+            is_down: state.down_until_ms > now_ms,
+        })
     }
 
     /// Whom to ask: the first that is up, `last` after all others, and none of `excluded` (one bit
@@ -146,6 +165,9 @@ mod tests {
             upstreams.timed_out(0, 0);
         }
         assert_eq!(upstreams.choose(1999, None, 0), Some(1));
+        let health: std::vec::Vec<_> =
+            upstreams.health(1999).map(|health| (health.timeouts, health.is_down)).collect();
+        assert_eq!(health, [(3, true), (0, false), (0, false)]);
         assert_eq!(upstreams.choose(2000, None, 0), Some(0), "it gets another chance");
         upstreams.timed_out(0, 2000);
         assert_eq!(upstreams.choose(5999, None, 0), Some(1), "and is then down for longer");
