@@ -5,7 +5,7 @@
 //! a [`list_map`]; [`limits`] stops what must be looked at first; [`merge`] unites the maps for
 //! the compiler; [`audit`] tries the words of the image; [`replace`] puts image and [`why`]
 //! index in place; [`report`] shows what became of every line; [`assemble`] is the way from lists
-//! to an image as a whole. [`cmd`] has the commands.
+//! to an image as a whole. [`cmd`] has the commands, and `serve` (on Linux) the filtering DNS server.
 
 pub mod args;
 pub mod assemble;
@@ -23,4 +23,6 @@ pub mod merge;
 pub mod output;
 pub mod replace;
 pub mod report;
+#[cfg(target_os = "linux")]
+pub mod serve;
 pub mod why;
