@@ -3,7 +3,7 @@
 //! who tries very often.
 
 mod common;
-#[allow(unreachable_pub, reason = "a part of this runner")]
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/conversation.rs"]
 mod conversation;
 #[allow(unreachable_pub, reason = "a part of this runner")]
@@ -29,7 +29,7 @@ fn conversations_go_as_written() {
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("; "), "{file:?}: says what it shows in its first line");
-        Conversation::replay(&file.file_name().unwrap().to_string_lossy(), &text);
+        Conversation::replay(&file.file_name().unwrap().to_string_lossy(), &text, &|_| ());
     }
 }
 

@@ -4,8 +4,17 @@
 
 mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
+#[path = "common/conversation.rs"]
+mod conversation;
+#[allow(unreachable_pub, reason = "a part of this runner")]
 #[path = "common/dns.rs"]
 mod dns;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/live.rs"]
+mod live;
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
+#[path = "common/script.rs"]
+mod script;
 #[allow(unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
@@ -20,8 +29,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::Random;
+use common::{Random, data};
+use conversation::Conversation;
 use dns::Message;
+use live::Live;
 use server::{
     PATIENCE, Place, Process, Server, ask, client, framed, free_port, is_installed, query,
     read_framed, upstream,
@@ -85,6 +96,27 @@ fn unbound_and_dnsmasq_are_asked() {
         command.args(["--listen-address=127.0.0.1", "--bind-interfaces", "--user="]);
         command.args([&format!("--port={port}"), "--address=/test/192.0.2.78", "--pid-file="]);
         asks(&place, &mut command, port, "192.0.2.78");
+    }
+}
+
+/// Those of `gateway.rs` that need no clock of their own, one policy, and upstreams that are not
+/// imitated by somebody else.
+#[test]
+fn conversations_go_as_written() {
+    for name in [
+        "any",
+        "cache_kinds",
+        "cloaking",
+        "edns_and_errors",
+        "nothing_below",
+        "truncation",
+        "two_opts",
+    ] {
+        let text = fs::read_to_string(data(&format!("dns/{name}.rpl"))).unwrap();
+        Conversation::replay(name, &text, &|conversation| {
+            let live = Live::start(conversation.image(), &conversation.upstreams);
+            conversation.server = Some(Box::new(live));
+        });
     }
 }
 

@@ -1,7 +1,9 @@
-//! A gateway with a clock, a die and people around it, set up from a few lines of text.
+//! A gateway with a clock, a die and people around it, set up from a few lines of text. It is the
+//! engine alone, or a [`Server`] around one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::gateway::{
@@ -28,7 +30,7 @@ pub struct Conversation {
     filter: Filter<Vec<u8>>,
     exceptions: Exceptions,
     policies: Vec<Policy<'static>>,
-    upstreams: Vec<Upstream>,
+    pub upstreams: Vec<Upstream>,
     pub settings: Settings,
     /// People by name, in the order they came.
     people: Vec<String>,
@@ -38,7 +40,25 @@ pub struct Conversation {
     pub done: VecDeque<Done>,
     /// Where in which script this is.
     pub at: String,
+    /// With one, it is this and not the engine here that the conversation is held with.
+    pub server: Option<Box<dyn Server>>,
 }
+
+/// A server around an engine, which does what is to be done when it comes to it.
+pub trait Server {
+    /// Sends what someone asks.
+    fn query(&mut self, who: &str, transport: Transport, octets: &[u8]);
+    /// Sends what an upstream answers to the question with this number.
+    fn answer(&mut self, number: u16, octets: &[u8]);
+    /// What it did next, if it does something in this time. The port of a question is its number.
+    fn next(&mut self, patience: Duration) -> Option<Done>;
+    /// What it has counted.
+    fn counter(&self, name: &str) -> u64;
+}
+
+/// How long a server may take for what it has to do, and how long is waited for what it has not.
+const PATIENCE: Duration = Duration::from_secs(10);
+const DISTRUST: Duration = Duration::from_millis(10);
 
 /// An action, kept.
 #[derive(Clone, Debug)]
@@ -73,6 +93,7 @@ impl Conversation {
             queries: BTreeMap::new(),
             done: VecDeque::new(),
             at: "the configuration".into(),
+            server: None,
         };
         let lines: Vec<&str> = config.lines().filter(|line| is_said(line)).collect();
         conversation.load(&lines);
@@ -83,6 +104,41 @@ impl Conversation {
         conversation
     }
 
+    /// What the filter is made of.
+    pub fn image(&self) -> &[u8] {
+        self.filter.as_bytes()
+    }
+
+    /// What was done next, that must be, or must not.
+    pub fn next_done(&mut self, is_due: bool) -> Option<Done> {
+        let Some(server) = &mut self.server else { return self.done.pop_front() };
+        let done = server.next(if is_due { PATIENCE } else { DISTRUST });
+        if let Some(Done::Ask { to, transport, port, octets }) = &done {
+            let query = Message::from_octets(octets);
+            self.asked.push(Asked { to: *to, transport: *transport, port: *port, query });
+        }
+        done
+    }
+
+    pub fn counter(&self, name: &str) -> u64 {
+        if let Some(server) = &self.server {
+            return server.counter(name);
+        }
+        let counters = self.gateway.counters();
+        match name {
+            "queries" => counters.queries,
+            "dropped" => counters.dropped,
+            "refused" => counters.refused,
+            "local" => counters.local,
+            "cached" => counters.cached,
+            "joined" => counters.joined,
+            "asked" => counters.asked,
+            "failed" => counters.failed,
+            "strangers" => counters.strangers,
+            category => counters.blocked[usize::from(bit(category))],
+        }
+    }
+
     /// Any octets from someone.
     pub fn query_octets(
         &mut self,
@@ -91,6 +147,10 @@ impl Conversation {
         profile: u8,
         octets: &[u8],
     ) -> Vec<Done> {
+        if let Some(server) = &mut self.server {
+            server.query(who, transport, octets);
+            return Vec::new();
+        }
         let number = self.people.iter().position(|name| name == who).unwrap_or_else(|| {
             self.people.push(who.into());
             self.people.len() - 1
@@ -108,6 +168,10 @@ impl Conversation {
         port: u16,
         octets: &[u8],
     ) -> Vec<Done> {
+        if let Some(server) = &mut self.server {
+            server.answer(port, octets);
+            return Vec::new();
+        }
         let from = SocketAddr::new(from, 53);
         self.handle(Event::Answer { from, transport, port, message: octets })
     }

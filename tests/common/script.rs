@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use filter_core::gateway::Transport;
 
-use crate::conversation::{Conversation, Done, bit, is_said, parse_transport};
+use crate::conversation::{Conversation, Done, is_said, parse_transport};
 use crate::dns::{Edns, Message, Question, canonical_record, rcode, rcode_word, rtype, wire_name};
 
 impl Conversation {
-    /// Plays a script; panics where the gateway does something else.
-    pub fn replay(file: &str, script: &str) {
+    /// Plays a script; panics where the gateway does something else. `prepare` sees the gateway
+    /// before the first step.
+    pub fn replay(file: &str, script: &str, prepare: &dyn Fn(&mut Conversation)) {
         let mut lines = script.lines().zip(1..).filter(|(line, _)| is_said(line)).peekable();
         let mut config = String::new();
         while let Some((line, _)) = lines.next_if(|(line, _)| !line.starts_with("STEP")) {
@@ -18,6 +19,7 @@ impl Conversation {
             config.push('\n');
         }
         let mut conversation = Conversation::new(&config);
+        prepare(&mut conversation);
         while let Some((step, number)) = lines.next() {
             let mut details = Vec::new();
             while let Some((line, _)) = lines.next_if(|(line, _)| !line.starts_with("STEP")) {
@@ -156,7 +158,7 @@ impl Conversation {
     /// `CHECK_ASK ADDRESS NAME IN TYPE [udp|tcp] [do] [cd] [lower]`
     fn check_ask(&mut self, words: &[&str]) {
         let [to, name, "IN", word, options @ ..] = words else { panic!("{}", self.at) };
-        let done = self.done.pop_front();
+        let done = self.next_done(true);
         let Some(Done::Ask { to: address, transport, octets, port }) = done else {
             panic!("{}\nbut the gateway did {done:?}", self.at);
         };
@@ -180,7 +182,7 @@ impl Conversation {
     /// `CHECK_ANSWER who RCODE [tc] [ad] [id=N] [header]`, then records and `EDE` lines.
     fn check_answer(&mut self, who: &str, words: &[&str], details: &[&str]) {
         let [code, options @ ..] = words else { panic!("{}", self.at) };
-        let done = self.done.pop_front();
+        let done = self.next_done(true);
         let Some(Done::Reply { who: client, transport, octets }) = done else {
             panic!("{}\nbut the gateway did {done:?}", self.at);
         };
@@ -217,27 +219,16 @@ impl Conversation {
     }
 
     fn check_counters(&self, words: &[&str]) {
-        let counters = self.gateway.counters();
         for word in words {
             let (name, expected) = word.split_once('=').expect(&self.at);
-            let found = match name {
-                "queries" => counters.queries,
-                "dropped" => counters.dropped,
-                "refused" => counters.refused,
-                "local" => counters.local,
-                "cached" => counters.cached,
-                "joined" => counters.joined,
-                "asked" => counters.asked,
-                "failed" => counters.failed,
-                "strangers" => counters.strangers,
-                category => counters.blocked[usize::from(bit(category))],
-            };
+            let found = self.counter(name);
             assert_eq!(found, expected.parse::<u64>().unwrap(), "{}: {name}", self.at);
         }
     }
 
-    fn expect_nothing(&self) {
-        assert!(self.done.is_empty(), "{}\nbut the gateway did {:?}", self.at, self.done);
+    fn expect_nothing(&mut self) {
+        let done = self.next_done(false);
+        assert!(done.is_none(), "{}\nbut the gateway did {done:?}", self.at);
     }
 }
 
