@@ -25,8 +25,8 @@ pub struct Args {
     cache: Option<PathBuf>,
     /// Where to listen, at port 53 unless one is named; may be given several times
     ///
-    /// 0.0.0.0 and [::] stand for all addresses. Left out, it is 127.0.0.1:5300 and [::1]:5300,
-    /// which needs no privilege.
+    /// Whoever reaches an address is answered. 0.0.0.0 and [::] stand for all addresses. Left out, it
+    /// is 127.0.0.1:5300 and [::1]:5300, which needs no privilege.
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// Whom to ask, first choice first; may be given up to eight times
@@ -53,7 +53,7 @@ pub struct Args {
     /// Names not in the cache a client may ask about a second, to each worker; 0 for any number
     #[arg(long, value_name = "N", default_value_t = 20)]
     names_per_second: u32,
-    /// Whom to become when the sockets are bound
+    /// Whom to become when the sockets are bound; it has to be able to read the image
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// A socket to make for `gardefou status`
@@ -71,7 +71,7 @@ Exit codes:
 
 Examples:
   gardefou serve                                  at port 5300 of this machine, to try it
-  gardefou serve --image school.gfi --listen 0.0.0.0 --listen [::] --user nobody
+  gardefou serve --image school.gfi --listen 192.168.1.1 --user nobody
   gardefou serve --upstream 192.0.2.53 --upstream 2001:db8::53
   gardefou serve --categories adult,gambling --answer nodata --answer adult=null";
 
