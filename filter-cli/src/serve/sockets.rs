@@ -100,23 +100,44 @@ fn of_systemd(workers: usize) -> io::Result<Option<Vec<Sockets>>> {
     Ok(Some(all))
 }
 
-/// Binds an address for UDP and TCP, for every worker. With port 0 the first socket finds one.
-fn bind(mut address: SocketAddr, workers: &mut [Sockets]) -> anyhow::Result<()> {
-    let is_shared = workers.len() > 1;
+/// Binds an address for UDP and TCP, for every worker. With port 0 the first socket finds one, which
+/// somebody may have for TCP: then another one is looked for.
+fn bind(address: SocketAddr, workers: &mut [Sockets]) -> anyhow::Result<()> {
+    let mut tries_left = if address.port() == 0 { 16 } else { 1 };
+    loop {
+        tries_left -= 1;
+        match bind_pairs(address, workers.len()) {
+            Ok(pairs) => {
+                for (worker, (udp, tcp)) in workers.iter_mut().zip(pairs) {
+                    worker.udp.push(udp);
+                    worker.tcp.push(tcp);
+                }
+                return Ok(());
+            }
+            Err(error) if tries_left == 0 => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+fn bind_pairs(
+    mut address: SocketAddr,
+    count: usize,
+) -> anyhow::Result<Vec<(UdpSocket, TcpListener)>> {
     let cannot = |kind, address| format!("cannot listen on {address} over {kind}");
-    for worker in workers {
-        let udp = bind_one(address, Type::DGRAM, is_shared)
+    let mut pairs = Vec::new();
+    for _ in 0..count {
+        let udp = bind_one(address, Type::DGRAM, count > 1)
             .with_context(|| cannot("UDP", address))
             .hint(|| hint(address))?;
         let udp = UdpSocket::from(udp);
         address.set_port(udp.local_addr()?.port());
-        let tcp = bind_one(address, Type::STREAM, is_shared)
+        let tcp = bind_one(address, Type::STREAM, count > 1)
             .with_context(|| cannot("TCP", address))
             .hint(|| hint(address))?;
-        worker.udp.push(udp);
-        worker.tcp.push(tcp.into());
+        pairs.push((udp, tcp.into()));
     }
-    Ok(())
+    Ok(pairs)
 }
 
 fn bind_one(address: SocketAddr, kind: Type, is_shared: bool) -> io::Result<Socket> {
