@@ -33,12 +33,17 @@ pub struct Source {
 pub(super) struct Loaded {
     pub(super) image: Arc<ImageFile>,
     pub(super) exceptions: Exceptions,
+    /// Whether that is more than that every name may be above an allowed one.
+    pub(super) knows_exceptions: bool,
     /// When the file was written; unknown for the lists in the binary.
     pub(super) written: Option<SystemTime>,
     pub(super) since: SystemTime,
     policy: Policy<'static>,
     operator: Arc<str>,
 }
+
+/// So many rules are walked over in some ten milliseconds.
+const RULES_AT_ONCE: u32 = 50_000;
 
 /// What a file is known by: another one in its place has another number, and one that was written
 /// to another time or length.
@@ -72,15 +77,17 @@ impl Source {
         let written = self.file.as_ref().and_then(|path| fs::metadata(path).ok()?.modified().ok());
         let loaded = Loaded {
             image: Arc::new(image),
-            // Always safe; finding out which names are above an allowed one takes a walk over all
-            // rules, for which no query should wait. See `Loaded::with_exceptions`.
+            // Always safe. Finding them takes a walk over all rules, for which no query should wait
+            // where there are many; see `Loaded::with_exceptions`.
             exceptions: Exceptions::UNKNOWN,
+            knows_exceptions: false,
             written,
             since: SystemTime::now(),
             policy,
             operator: self.operator.as_str().into(),
         };
-        Ok((loaded, stamp))
+        let is_short = loaded.image.filter().rule_count() <= RULES_AT_ONCE;
+        Ok((if is_short { loaded.with_exceptions() } else { loaded }, stamp))
     }
 
     /// What the file is known by now, if it is there.
@@ -100,6 +107,7 @@ impl Loaded {
         Loaded {
             image: Arc::clone(&self.image),
             exceptions: Exceptions::of(self.image.filter()),
+            knows_exceptions: true,
             operator: Arc::clone(&self.operator),
             ..*self
         }
