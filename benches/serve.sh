@@ -66,7 +66,7 @@ start() {
 until_blocked() {
     local began=${EPOCHREALTIME/./}
     for _ in {1..3000}; do
-        if dig @127.0.0.1 -p "$1" +time=1 +tries=1 "$first" A | grep -qE 'NXDOMAIN|0\.0\.0\.0'; then
+        if dig @127.0.0.1 -p "$1" +time=1 +tries=1 "$first" A | grep -qE 'NXDOMAIN|0\.0\.0\.0|EDE: 15'; then
             echo $(((${EPOCHREALTIME/./} - began) / 1000))
             return
         fi

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use filter_core::gateway::{Transport, Upstream};
 
 use crate::conversation::{Done, Server};
-use crate::server::{self, Place, framed, read_framed};
+use crate::server::{self, Place, framed, pair, read_framed};
 
 pub struct Live {
     server: server::Server,
@@ -56,9 +56,7 @@ impl Live {
 
 /// Listens as an upstream, which scripts call `name`.
 fn listen(name: SocketAddr, sender: &Sender<Seen>) -> SocketAddr {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
+    let (address, udp, tcp) = pair();
     let to_udp = sender.clone();
     thread::spawn(move || {
         let mut buffer = [0; 4096];

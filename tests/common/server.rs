@@ -1,5 +1,6 @@
 //! `gardefou serve` as a process on loopback, an upstream for it, and clients.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -19,22 +20,27 @@ use crate::dns::{Edns, Message, Question, rtype, wire_name};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder with an image.
-pub struct Place(TempDir);
+pub struct Place {
+    folder: TempDir,
+    /// How many images there have been; also the serial of the last.
+    pub images: Cell<u64>,
+}
 
 impl Place {
     pub fn new(blocked: &[&str]) -> Place {
-        let place = Place(TempDir::new().unwrap());
+        let place = Place { folder: TempDir::new().unwrap(), images: Cell::new(0) };
         place.write_image(blocked);
         place
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// Puts an image that blocks these names in the place of the one there was.
     pub fn write_image(&self, blocked: &[&str]) {
-        let mut compiler = Compiler::new(1);
+        self.images.set(self.images.get() + 1);
+        let mut compiler = Compiler::new(self.images.get());
         compiler.category(20, "gambling").unwrap();
         let list = compiler.list(ListInfo::new("demo", CategorySet::of(20))).unwrap();
         for name in blocked {
@@ -88,8 +94,9 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+        // The shell has a `kill` of its own.
+        let kill = format!("kill -s {name} {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Waits for its end, and gives its exit code.
@@ -179,10 +186,15 @@ pub fn client(server: SocketAddr) -> UdpSocket {
     socket
 }
 
+/// Asks, and again where a datagram is lost.
 pub fn ask(socket: &UdpSocket, name: &str) -> Message {
-    socket.send(&query(7, name)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE / 5)).unwrap();
     let mut buffer = [0; 4096];
-    let len = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut attempt = || {
+        socket.send(&query(7, name)).unwrap();
+        socket.recv(&mut buffer).ok()
+    };
+    let len = (0..5).find_map(|_| attempt()).unwrap_or_else(|| panic!("no answer: {name}"));
     Message::from_octets(&buffer[..len])
 }
 
@@ -212,9 +224,7 @@ pub fn read_framed(stream: &mut TcpStream) -> Option<Vec<u8>> {
 /// An upstream that knows everything: 192.0.2.1 for each name, a hundred addresses for names that
 /// begin with `big`, which do not fit into a datagram. Its threads end with the tests.
 pub fn upstream() -> String {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
+    let (address, udp, tcp) = pair();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok((len, from)) = udp.recv_from(&mut buffer) {
@@ -229,6 +239,18 @@ pub fn upstream() -> String {
         }
     });
     address.to_string()
+}
+
+/// Sockets for UDP and TCP with one address.
+pub fn pair() -> (SocketAddr, UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        // Somebody may have that port for TCP.
+        if let Ok(tcp) = TcpListener::bind(address) {
+            return (address, udp, tcp);
+        }
+    }
 }
 
 fn answer(query: &[u8], is_udp: bool) -> Vec<u8> {
