@@ -111,13 +111,11 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let hangup = signal(SignalKind::hangup())?;
-        let source = Arc::new(options.source);
-        let overseer_of_reload = Rc::clone(&overseer);
         tokio::task::spawn_local(reload::keep_current(
-            source,
+            Arc::new(options.source),
             stamp,
             hangup,
-            overseer_of_reload,
+            Rc::clone(&overseer),
             *output,
         ));
         if let Some(listener) = admin {
