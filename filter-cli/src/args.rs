@@ -45,7 +45,8 @@ Examples:
   gardefou build                                  the lists that come with gardefou
   gardefou build --list gambling=my-list.txt      a list of your own
   gardefou check www.example.com                  what the image makes of a name
-  gardefou explain www.example.com                ... and why";
+  gardefou explain www.example.com                ... and why
+  gardefou serve --listen 192.0.2.1               a DNS server that blocks what is listed";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -58,6 +59,10 @@ enum Command {
     Diff(cmd::diff::Args),
     Export(cmd::export::Args),
     Generate(cmd::generate::Args),
+    #[cfg(target_os = "linux")]
+    Serve(cmd::serve::Args),
+    #[cfg(target_os = "linux")]
+    Status(cmd::status::Args),
 }
 
 impl Cli {
@@ -77,6 +82,10 @@ impl Cli {
             Command::Diff(args) => args.run(&output),
             Command::Export(args) => args.run(&output),
             Command::Generate(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Serve(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Status(args) => args.run(&output),
         }
     }
 }

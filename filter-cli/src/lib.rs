@@ -4,9 +4,11 @@
 //! In the order of the flow: [`config`] says which [`lists`] are read; [`cache`] keeps each as
 //! a [`list_map`]; [`limits`] stops what must be looked at first; [`merge`] unites the maps for
 //! the compiler; [`audit`] tries the words of the image; [`replace`] puts image and [`why`]
-//! index in place; [`report`] shows what became of every line. [`cmd`] has the commands.
+//! index in place; [`report`] shows what became of every line; [`assemble`] is the way from lists
+//! to an image as a whole. [`cmd`] has the commands, and `serve` (on Linux) the filtering DNS server.
 
 pub mod args;
+pub mod assemble;
 pub mod audit;
 pub mod cache;
 pub mod cmd;
@@ -21,4 +23,6 @@ pub mod merge;
 pub mod output;
 pub mod replace;
 pub mod report;
+#[cfg(target_os = "linux")]
+pub mod serve;
 pub mod why;

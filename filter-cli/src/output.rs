@@ -121,9 +121,14 @@ pub fn finish(result: anyhow::Result<ExitStatus>) -> ExitCode {
     if io_errors.into_iter().any(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitStatus::Success.into();
     }
-    let color = io::stderr().is_terminal() && color_is_welcome();
-    let _ = io::stderr().write_all(describe(&error, color).as_bytes());
+    report(&error);
     ExitStatus::Error.into()
+}
+
+/// Shows an error that does not end the command.
+pub fn report(error: &anyhow::Error) {
+    let color = io::stderr().is_terminal() && color_is_welcome();
+    let _ = io::stderr().write_all(describe(error, color).as_bytes());
 }
 
 fn describe(error: &anyhow::Error, color: bool) -> String {

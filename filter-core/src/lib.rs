@@ -47,6 +47,7 @@
 //! |---|---|
 //! | none | everything a device needs; no allocator |
 //! | `std` | a larger checksum table, which verifies images faster |
+//! | `gateway` | `gateway::Gateway`: a DNS forwarder that filters; no allocator; wants compare-and-swap |
 //! | `build` | `compile::Compiler` and `keyword::compile`: rules in, image out; `std` and an allocator |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -59,6 +60,8 @@ mod class;
 #[cfg(feature = "build")]
 pub mod compile;
 mod filter;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 mod image;
 pub mod keyword;
 mod name;

@@ -4,26 +4,22 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use filter_core::compile::{BlockShape, Compiler, Image};
-use filter_core::{Filter, ListInfo, SectionId};
-use indicatif::{ProgressBar, ProgressStyle};
+use filter_core::{Filter, SectionId};
 
+use crate::assemble::{compile, leave_out_absent, read_lists};
 use crate::audit::{Audit, audit};
 use crate::cache::{Cache, ReadList};
 use crate::config::{Config, Keywords, ListArgument, ListSource};
 use crate::embedded::Place;
 use crate::image::DEFAULT_PATH;
 use crate::limits::{check_rejections, check_sizes, previous_sizes};
-use crate::merge::merge;
-use crate::output::{ExitStatus, Hint, Output, hinted};
+use crate::output::{ExitStatus, Hint, Output};
 use crate::replace::Replacement;
-use crate::report::{AbsentList, FileReport, ImageReport, ListReport, Report, SectionReport};
+use crate::report::{FileReport, ImageReport, ListReport, Report, SectionReport};
 use crate::why;
 
 /// Build an image from lists
@@ -135,13 +131,11 @@ impl Args {
             check_sizes(&lists, &previous, &config.limits)?;
         }
 
-        let mut compiler = self.compiler(&config, &lists)?;
-        let names = lists.iter().map(|list| list.map.len()).sum();
-        let bar = progress_bar(output, "merging", Some(names));
-        let counters = merge(&lists, &config.never_block, &mut compiler, &|names| bar.inc(names))?;
-        bar.set_message("packing");
-        let image = compiler.finish().context("cannot compile the image")?;
-        bar.finish_and_clear();
+        let mut compiler = Compiler::new(self.serial).with_shape(self.shape.into());
+        if self.prefilter {
+            compiler = compiler.with_prefilter(&[]);
+        }
+        let (image, counters) = compile(compiler, &config, &lists, output)?;
         let filter = Filter::from_bytes(image.octets.as_slice())
             .context("the image that was built cannot be opened; please report this")?;
         let audit = audit(&filter, &config.keywords)?;
@@ -167,36 +161,6 @@ impl Args {
         }
         config.add_lists(&self.lists)?;
         Ok(config)
-    }
-
-    /// A compiler that knows everything but the rules.
-    fn compiler(&self, config: &Config, lists: &[ReadList]) -> anyhow::Result<Compiler> {
-        let mut compiler = Compiler::new(self.serial).with_shape(self.shape.into());
-        if self.prefilter {
-            compiler = compiler.with_prefilter(&[]);
-        }
-        for category in config.categories.iter() {
-            compiler.category(category.bit, &category.id)?;
-        }
-        for list in lists {
-            let source = &list.source;
-            let info = ListInfo {
-                title: &source.title,
-                license: &source.license,
-                source: &source.url,
-                entry_count: u32::try_from(list.map.len()).unwrap_or(u32::MAX),
-                expires_days: source.expires_days,
-                ..ListInfo::new(&source.id, source.categories)
-            };
-            compiler.list(info).with_context(|| format!("list `{}`", source.id))?;
-        }
-        for name in config.never_block.iter() {
-            compiler.never_block(&name.name, name.scope)?;
-        }
-        if !config.keywords.is_empty() {
-            compiler.keywords(config.keywords.compile()?);
-        }
-        Ok(compiler)
     }
 
     /// Puts image and index in place.
@@ -254,20 +218,6 @@ impl Args {
     }
 }
 
-/// Takes the optional lists out whose files are not there.
-fn leave_out_absent(lists: &mut Vec<ListSource>) -> anyhow::Result<Vec<AbsentList>> {
-    let is_absent = |list: &mut ListSource| list.optional && !list.place.exists();
-    let absent: Vec<AbsentList> = lists
-        .extract_if(.., is_absent)
-        .map(|list| AbsentList { id: list.id, path: list.place.to_string(), url: list.url })
-        .collect();
-    if lists.is_empty() {
-        let error = "there is no list to build from";
-        return Err(hinted(error, "name one in the manifest, or with --list CATEGORY=PATH"));
-    }
-    Ok(absent)
-}
-
 /// Says which files are older than their lists may get. The image does not depend on it.
 fn notice_expired(lists: &[ListSource], output: &Output) {
     for list in lists.iter().filter(|list| list.expires_days > 0) {
@@ -283,48 +233,6 @@ fn notice_expired(lists: &[ListSource], output: &Output) {
             ));
         }
     }
-}
-
-/// Reads the lists, several at a time; the order stays.
-fn read_lists(
-    cache: &Cache,
-    sources: &[ListSource],
-    output: &Output,
-) -> anyhow::Result<Vec<ReadList>> {
-    let bar = progress_bar(output, "reading lists", None);
-    let next = AtomicUsize::new(0);
-    let read = Mutex::new(Vec::with_capacity(sources.len()));
-    let worker = || {
-        while let index = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(source) = sources.get(index)
-        {
-            let list = cache.read(source, &|entries| bar.inc(entries));
-            let mut read = read.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            read.push((index, list));
-        }
-    };
-    // Every worker may hold a run in memory, so there are not many.
-    let workers = thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
-    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(worker))));
-    bar.finish_and_clear();
-    let mut read = read.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    read.sort_by_key(|(index, _)| *index);
-    read.into_iter().map(|(_, list)| list).collect()
-}
-
-/// A bar on standard error, hidden where nobody looks, that shows up only when the work is
-/// long enough to report progress.
-fn progress_bar(output: &Output, message: &'static str, length: Option<u64>) -> ProgressBar {
-    if !output.shows_progress() {
-        return ProgressBar::hidden();
-    }
-    let template = match length {
-        Some(_) => "{msg} [{bar:30}] {human_pos}/{human_len} names",
-        None => "{msg} {spinner} {human_pos} names",
-    };
-    let style = ProgressStyle::with_template(template).map(|style| style.progress_chars("=> "));
-    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(message)
 }
 
 #[cfg(test)]

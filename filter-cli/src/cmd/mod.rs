@@ -9,4 +9,8 @@ pub mod export;
 pub mod generate;
 pub mod info;
 pub mod lint;
+#[cfg(target_os = "linux")]
+pub mod serve;
+#[cfg(target_os = "linux")]
+pub mod status;
 pub mod verify;

@@ -106,6 +106,14 @@ impl Config {
         manifest::load(default_manifest())
     }
 
+    /// Loads the manifest in the binary.
+    ///
+    /// # Errors
+    /// [`Problems`], all that were found.
+    pub fn built_in() -> Result<Config, Problems> {
+        manifest::load(Place::built_in_manifest())
+    }
+
     /// Adds the lists of the command line.
     ///
     /// # Errors

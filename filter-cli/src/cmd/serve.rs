@@ -1,0 +1,133 @@
+//! `gardefou serve`: a DNS server that blocks what is listed. The work is in [`crate::serve`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::output::{ExitStatus, Output};
+use crate::serve::{self, AnswerArgument, Listen, Options, Source};
+
+/// Serve DNS, and block what is listed
+///
+/// Answers blocked names itself and asks the upstreams about all others, over UDP and TCP. What
+/// answers lead to (CNAME, HTTPS) is looked at too. Nothing is logged about who asks or what.
+///
+/// The image is loaded again on SIGHUP, and when the file is another one; a new one that is not
+/// sound is reported, and the old one stays. SIGTERM and SIGINT end the server. Sockets that
+/// systemd has opened are used instead of --listen.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 ended by a signal, 2 error.", after_long_help = LONG_HELP)]
+pub struct Args {
+    /// The image to serve; without it, the lists that come with this program are built
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<PathBuf>,
+    /// Where a build keeps lists that were read
+    #[arg(long, value_name = "DIR", conflicts_with = "image")]
+    cache: Option<PathBuf>,
+    /// Where to listen, at port 53 unless one is named; may be given several times
+    ///
+    /// Whoever reaches an address is answered. 0.0.0.0 and [::] stand for all addresses. Left out, it
+    /// is 127.0.0.1:5300 and [::1]:5300, which needs no privilege.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address)]
+    listen: Vec<SocketAddr>,
+    /// Whom to ask, first choice first; may be given up to eight times
+    ///
+    /// Left out, it is the name servers of /etc/resolv.conf.
+    #[arg(long = "upstream", value_name = "ADDRESS[:PORT]", value_parser = address)]
+    upstreams: Vec<SocketAddr>,
+    /// The categories to block; all of them when left out, the mandated ones in any case
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    categories: Vec<String>,
+    /// How to answer blocked names, in all categories or in one: nxdomain, nodata, null, refused
+    #[arg(long = "answer", value_name = "[CATEGORY=]ANSWER")]
+    answers: Vec<AnswerArgument>,
+    /// Who runs this place, to be shown with the reason of a block
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    operator: String,
+    /// Threads that answer, each with a cache of its own
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
+    /// Messages a client may send a second, to each worker; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    queries_per_second: u32,
+    /// Names not in the cache a client may ask about a second, to each worker; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    names_per_second: u32,
+    /// Whom to become when the sockets are bound; it has to be able to read the image
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A socket to make for `gardefou status`
+    #[arg(long, value_name = "PATH")]
+    admin: Option<PathBuf>,
+    /// Where to serve metrics for Prometheus over HTTP
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+}
+
+const LONG_HELP: &str = "\
+Exit codes:
+  0  ended by a signal
+  2  error
+
+Examples:
+  gardefou serve                                  at port 5300 of this machine, to try it
+  gardefou serve --image school.gfi --listen 192.168.1.1 --user nobody
+  gardefou serve --upstream 192.0.2.53 --upstream 2001:db8::53
+  gardefou serve --categories adult,gambling --answer nodata --answer adult=null";
+
+impl Args {
+    /// Runs the command, until a signal ends it.
+    ///
+    /// # Errors
+    /// When there is nothing to serve, nobody to ask, or nowhere to listen.
+    pub fn run(&self, output: &Output) -> anyhow::Result<ExitStatus> {
+        let limit = |per_second| (per_second > 0).then_some(per_second);
+        let options = Options {
+            source: Source {
+                file: self.image.clone(),
+                cache: self.cache.clone(),
+                categories: self.categories.clone(),
+                answers: self.answers.clone(),
+                operator: self.operator.clone(),
+            },
+            listen: match self.listen.as_slice() {
+                [] => Listen::Loopback,
+                addresses => Listen::At(addresses.to_vec()),
+            },
+            upstreams: self.upstreams.clone(),
+            workers: self.workers.into(),
+            queries_per_second: limit(self.queries_per_second),
+            names_per_second: limit(self.names_per_second),
+            user: self.user.clone(),
+            admin: self.admin.clone(),
+            metrics: self.metrics,
+        };
+        serve::run(options, output)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+/// An address, at the port of DNS unless it has one.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let at_53 = || bare.parse::<IpAddr>().map(|address| SocketAddr::from((address, 53)));
+    let why =
+        "is no address: write 192.0.2.53, 192.0.2.53:5300, 2001:db8::53 or [2001:db8::53]:5300";
+    text.parse().or_else(|_| at_53()).map_err(|_| why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_port_53_unless_they_have_one() {
+        let shown = |text| address(text).unwrap().to_string();
+        assert_eq!(shown("192.0.2.53"), "192.0.2.53:53");
+        assert_eq!(shown("192.0.2.53:5300"), "192.0.2.53:5300");
+        assert_eq!(shown("[::]"), "[::]:53");
+        assert_eq!(shown("2001:db8::53"), "[2001:db8::53]:53");
+        assert_eq!(shown("[::1]:5300"), "[::1]:5300");
+        assert!(address("dns.example").is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! `gardefou serve`: a filtering DNS server for a Linux router, around the engine of
+//! [`filter_core::gateway`].
+//!
+//! ```text
+//!                 files, signals                      clients                 upstreams
+//!                       │                          │           ▲                ▲  │
+//!                    reload ── swaps ──► image     ▼           │                │  ▼
+//!                                          └──► datagrams, connections      ports, streams
+//!  status ◄── admin, metrics                       └── Event ──► worker ── Action ──┘
+//!     └────────────── asks ──────────────────────────────────────► │ (engine, one per thread)
+//! ```
+//!
+//! Each worker is a thread with an engine, sockets and a cache of its own; they share the image,
+//! which is only read. The main thread has no part in answering: it loads, reloads, tells how
+//! things are, and waits for the end.
+//!
+//! # What it promises
+//!
+//! - The list comes first: sockets are bound when the image is loaded and verified. Before that
+//!   nobody is listening, so no query is let through, and a client asks its next server or again.
+//! - A new image is opened and verified aside and takes the place of the old one between two
+//!   queries. One that is not sound is reported, and the old one stays.
+//! - A reply leaves from the address its query came to.
+//! - What a client can make this hold is bounded: connections, replies not yet read, questions.
+//! - Nothing is written down about who asks or what: there are counters, and no log of queries.
+
+mod admin;
+mod connections;
+mod datagrams;
+mod image;
+mod metrics;
+mod ports;
+mod privileges;
+mod reload;
+mod sockets;
+mod status;
+mod streams;
+mod systemd;
+mod upstreams;
+mod ways;
+mod worker;
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use filter_core::gateway::{Budget, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+use crate::output::{Output, hinted};
+
+pub use self::image::{AnswerArgument, Source};
+pub use self::sockets::Listen;
+pub use self::status::Status;
+
+use self::status::Overseer;
+use self::worker::Crew;
+
+/// What is served, where, and to whom.
+pub struct Options {
+    /// The image and what is blocked of it.
+    pub source: Source,
+    /// Where clients ask.
+    pub listen: Listen,
+    /// Who is asked; the name servers of the system when there are none.
+    pub upstreams: Vec<SocketAddr>,
+    /// Threads that answer.
+    pub workers: usize,
+    /// Messages a client may send each second; `None` for any number.
+    pub queries_per_second: Option<u32>,
+    /// New names a client may ask about each second; `None` for any number.
+    pub names_per_second: Option<u32>,
+    /// Whom to become when the sockets are bound.
+    pub user: Option<String>,
+    /// The socket `gardefou status` asks.
+    pub admin: Option<PathBuf>,
+    /// Where metrics are collected.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// When the image cannot be loaded, a socket cannot be bound, there is nobody to ask, or a worker
+/// is lost.
+pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
+    let upstreams = upstreams::choose(&options.upstreams)?;
+    let (loaded, stamp) = options.source.load(output)?;
+    let current = Arc::new(ArcSwap::from_pointee(loaded));
+
+    privileges::allow_more_files();
+    let sockets = sockets::open(&options.listen, options.workers, output)?;
+    let addresses = sockets::addresses(&sockets)?;
+    upstreams::refuse_loops(&upstreams, &addresses)?;
+    let admin = options.admin.as_deref().map(admin::bind).transpose()?;
+    let metrics = options.metrics.map(metrics::bind).transpose()?;
+    if let Some(user) = &options.user {
+        privileges::become_user(user)?;
+    }
+
+    let settings = options.settings();
+    let (crew, mut lost) = Crew::start(sockets, &upstreams, &settings, &current)?;
+    let overseer = Rc::new(Overseer::new(crew, Arc::clone(&current), addresses));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = LocalSet::new().block_on(&runtime, async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let hangup = signal(SignalKind::hangup())?;
+        tokio::task::spawn_local(reload::keep_current(
+            Arc::new(options.source),
+            stamp,
+            hangup,
+            Rc::clone(&overseer),
+            *output,
+        ));
+        if let Some(listener) = admin {
+            tokio::task::spawn_local(admin::serve(listener, Rc::clone(&overseer)));
+        }
+        if let Some(listener) = metrics {
+            tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&overseer)));
+        }
+        tokio::task::spawn_local(systemd::watchdog(Rc::clone(&overseer)));
+        output.notice(overseer.greeting(&upstreams));
+        systemd::ready();
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            () = async {
+                if lost.recv().await.is_none() {
+                    pending::<()>().await;
+                }
+            } => {
+                Err(hinted("a worker has ended by itself", "this is a bug; please report it"))
+            }
+        }
+    });
+    systemd::stopping();
+    if let Some(path) = &options.admin {
+        admin::remove(path);
+    }
+    result.context("cannot go on serving")
+}
+
+impl Options {
+    fn settings(&self) -> Settings {
+        let budget = |per_second: Option<u32>, usual: Budget| match per_second {
+            // As many at once as the usual budget has for its rate.
+            Some(n) => {
+                Budget { per_second: n, burst: n.saturating_mul(usual.burst / usual.per_second) }
+            }
+            None => Budget { per_second: u32::MAX, burst: u32::MAX },
+        };
+        Settings {
+            source_ports: ports::COUNT,
+            queries: budget(self.queries_per_second, Settings::DEFAULT.queries),
+            names: budget(self.names_per_second, Settings::DEFAULT.names),
+            ..Settings::DEFAULT
+        }
+    }
+}

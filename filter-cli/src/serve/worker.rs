@@ -1,0 +1,249 @@
+//! A worker: a thread with an engine, and the sockets whose events go in and on which its actions
+//! are done. [`Crew`] is all of them.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, Cache};
+use filter_core::gateway::{
+    Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport, Upstream,
+};
+use rand::Rng;
+use rand::rngs::ThreadRng;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::MissedTickBehavior;
+
+use super::connections::{self, Connections};
+use super::datagrams::{self, Listener};
+use super::image::Loaded;
+use super::ports::Ports;
+use super::sockets::Sockets;
+use super::streams::Streams;
+use super::ways::Ways;
+use crate::output::report;
+
+/// A thousand questions on their way, budgets of four thousand clients, eight thousand answers in
+/// two megabytes, replies as long as they get: 3 MB.
+type Engine = Gateway<1024, 4096, 8192, { 2 << 20 }, 65_535>;
+
+/// How often the engine is told that time passes.
+const TICK: Duration = Duration::from_millis(50);
+
+/// All workers, as seen from outside.
+pub(super) struct Crew(Vec<mpsc::Sender<oneshot::Sender<Account>>>);
+
+/// How a worker fares.
+pub(super) struct Account {
+    pub(super) counters: Counters,
+    pub(super) upstreams: Vec<Health>,
+    pub(super) connections: usize,
+}
+
+impl Crew {
+    /// Starts a worker for each set of sockets; also gives where it is told when one is lost.
+    pub(super) fn start(
+        sockets: Vec<Sockets>,
+        upstreams: &[Upstream],
+        settings: &Settings,
+        current: &Arc<ArcSwap<Loaded>>,
+    ) -> anyhow::Result<(Crew, mpsc::Receiver<()>)> {
+        let (loss, lost) = mpsc::channel(1);
+        let mut crew = Vec::new();
+        for (number, sockets) in sockets.into_iter().enumerate() {
+            let (sender, questions) = mpsc::channel(1);
+            let (upstreams, settings) = (upstreams.to_vec(), *settings);
+            let (current, loss) = (Arc::clone(current), loss.clone());
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    // Told however the thread ends, a panic included.
+                    let _loss = Loss(loss);
+                    if let Err(error) = work(sockets, &upstreams, settings, current, questions) {
+                        report(&error);
+                    }
+                })
+                .context("cannot start a worker")?;
+            crew.push(sender);
+        }
+        Ok((Crew(crew), lost))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How each of them fares; `None` when one has ended.
+    pub(super) async fn accounts(&self) -> Option<Vec<Account>> {
+        let mut accounts = Vec::new();
+        for worker in &self.0 {
+            let (sender, account) = oneshot::channel();
+            worker.send(sender).await.ok()?;
+            accounts.push(account.await.ok()?);
+        }
+        Some(accounts)
+    }
+}
+
+struct Loss(mpsc::Sender<()>);
+
+impl Drop for Loss {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What a thread does, until nobody has questions any more.
+fn work(
+    sockets: Sockets,
+    upstreams: &[Upstream],
+    settings: Settings,
+    current: Arc<ArcSwap<Loaded>>,
+    mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let listeners: Vec<Rc<Listener>> = sockets
+            .udp
+            .into_iter()
+            .map(|socket| Listener::new(socket).map(Rc::new))
+            .collect::<Result<_, _>>()?;
+        let worker = Rc::new(Worker::new(upstreams, settings, current, listeners)?);
+        for (number, listener) in worker.listeners.iter().enumerate() {
+            spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
+        }
+        for (number, listener) in sockets.tcp.into_iter().enumerate() {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            spawn_local(connections::serve(Rc::clone(&worker), number, listener));
+        }
+        let mut clock = tokio::time::interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = clock.tick() => worker.handle(Event::Tick),
+                question = questions.recv() => match question {
+                    // Whoever asked may have gone.
+                    Some(question) => drop(question.send(worker.account())),
+                    None => return Ok(()),
+                },
+            }
+        }
+    })
+}
+
+/// One worker, as seen by its own tasks.
+pub(super) struct Worker {
+    core: RefCell<Core>,
+    listeners: Vec<Rc<Listener>>,
+    pub(super) ways: RefCell<Ways>,
+    pub(super) connections: Connections,
+    ports: Ports,
+    pub(super) streams: Streams,
+}
+
+/// What is needed to decide.
+struct Core {
+    engine: Box<Engine>,
+    current: Cache<Arc<ArcSwap<Loaded>>, Arc<Loaded>>,
+    settings: Settings,
+    random: ThreadRng,
+    began: Instant,
+}
+
+impl Worker {
+    fn new(
+        upstreams: &[Upstream],
+        settings: Settings,
+        current: Arc<ArcSwap<Loaded>>,
+        listeners: Vec<Rc<Listener>>,
+    ) -> anyhow::Result<Worker> {
+        let mut engine = new_engine()?;
+        engine.set_upstreams(upstreams);
+        let core = Core {
+            engine,
+            current: Cache::new(current),
+            settings,
+            random: rand::rng(),
+            began: Instant::now(),
+        };
+        Ok(Worker {
+            core: RefCell::new(core),
+            listeners,
+            ways: RefCell::default(),
+            connections: Connections::default(),
+            ports: Ports::default(),
+            streams: Streams::default(),
+        })
+    }
+
+    /// Takes an event in, and does what it leads to. Nothing here waits.
+    pub(super) fn handle(self: &Rc<Self>, event: Event<'_>) {
+        let Core { engine, current, settings, random, began } = &mut *self.core.borrow_mut();
+        let loaded = current.load();
+        let context = Context {
+            now_ms: milliseconds(began.elapsed()),
+            filter: loaded.image.filter(),
+            exceptions: &loaded.exceptions,
+            policies: &[loaded.policy()],
+            settings,
+            random: &mut || random.next_u32(),
+        };
+        let mut actions = engine.handle(event, context);
+        // Ends because an event leads to finitely many actions.
+        while let Some(action) = actions.next() {
+            match action {
+                Action::Reply { client, message } => self.reply(&client, message),
+                Action::Ask { to, transport: Transport::Udp, port, message } => {
+                    self.ports.send(self, port, to, message);
+                }
+                Action::Ask { to, transport: Transport::Tcp, message, .. } => {
+                    self.streams.ask(self, to, message);
+                }
+            }
+        }
+    }
+
+    fn reply(&self, client: &Client, message: &[u8]) {
+        match client.transport {
+            Transport::Udp => {
+                datagrams::reply(&self.listeners, &self.ways.borrow(), client, message);
+            }
+            Transport::Tcp => self.connections.reply(client, message),
+        }
+    }
+
+    fn account(&self) -> Account {
+        let core = self.core.borrow();
+        Account {
+            counters: *core.engine.counters(),
+            upstreams: core.engine.upstreams(milliseconds(core.began.elapsed())).collect(),
+            connections: self.connections.len(),
+        }
+    }
+}
+
+/// An engine on the heap. It is made on the stack of a thread that ends, because it may pass there
+/// on its way, and a stack does not give memory back.
+fn new_engine() -> anyhow::Result<Box<Engine>> {
+    let maker = thread::Builder::new().stack_size(16 << 20);
+    let made = maker.spawn(|| Box::new(Engine::new())).context("cannot make an engine")?;
+    made.join().map_err(|_| anyhow::anyhow!("cannot make an engine"))
+}
+
+/// Whom budgets are counted for: an address, of IPv6 the network of a subscriber.
+pub(super) fn client_key(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

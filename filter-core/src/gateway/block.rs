@@ -1,0 +1,130 @@
+//! How a blocked name is answered: takes the [`Hit`] of a verdict and a [`Policy`], gives a
+//! [`Statement`].
+
+use core::fmt::Write as _;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use domain::base::iana::exterr::ExtendedErrorCode;
+use domain::base::iana::{OptRcode, Rtype};
+use heapless::Vec;
+
+use super::Context;
+use super::policy::{BlockAnswer, Policy, Reason};
+use super::question::Question;
+use super::reply::{Content, ReasonText, Statement};
+use crate::name::Name;
+use crate::rule::CategorySet;
+use crate::verdict::{Hit, Trigger};
+
+/// What is said about a question whose name is blocked, or (`is_cloaked`) leads to a name that is.
+pub(super) fn block<D: AsRef<[u8]>>(
+    question: &Question,
+    hit: &Hit,
+    is_cloaked: bool,
+    policy: &Policy<'_>,
+    context: &Context<'_, D>,
+) -> Statement {
+    let answer = match policy.answer(hit.categories) {
+        BlockAnswer::NxDomain
+            if !is_all_blocked_below(question, hit, is_cloaked, policy, context) =>
+        {
+            BlockAnswer::NoData
+        }
+        answer => answer,
+    };
+    let negative = |rcode| Statement::with_content(rcode, Content::Negative, policy.ttl_s);
+    let address = |address: Option<IpAddr>| match address {
+        Some(address) => {
+            let content = Content::Address(address);
+            Statement::with_content(OptRcode::NOERROR, content, policy.ttl_s)
+        }
+        None => negative(OptRcode::NOERROR),
+    };
+    let statement = match (answer, question.qtype) {
+        (BlockAnswer::NxDomain, _) => negative(OptRcode::NXDOMAIN),
+        (BlockAnswer::NoData, _) => negative(OptRcode::NOERROR),
+        (BlockAnswer::Refused, _) => Statement::new(OptRcode::REFUSED),
+        (BlockAnswer::NullAddress, Rtype::A) => address(Some(Ipv4Addr::UNSPECIFIED.into())),
+        (BlockAnswer::NullAddress, Rtype::AAAA) => address(Some(Ipv6Addr::UNSPECIFIED.into())),
+        (BlockAnswer::Page, Rtype::A) => address(policy.page.ipv4.map(IpAddr::from)),
+        (BlockAnswer::Page, Rtype::AAAA) => address(policy.page.ipv6.map(IpAddr::from)),
+        // An HTTPS or SVCB record would lead around the address.
+        (BlockAnswer::NullAddress | BlockAnswer::Page, _) => negative(OptRcode::NOERROR),
+    };
+    let is_forged = matches!(statement.content, Content::Address(_));
+    let mut statement = statement.because(reason(hit.categories, policy));
+    if is_forged {
+        statement = statement.because(ExtendedErrorCode::FORGED_ANSWER);
+    }
+    statement.text = text(hit.categories, policy, context);
+    statement.blocked = hit.categories;
+    statement
+}
+
+/// Whether what is said about the name holds for every name below it as well, so that it may be
+/// said not to exist (RFC 8020).
+fn is_all_blocked_below<D: AsRef<[u8]>>(
+    question: &Question,
+    hit: &Hit,
+    is_cloaked: bool,
+    policy: &Policy<'_>,
+    context: &Context<'_, D>,
+) -> bool {
+    if context.exceptions.may_be_above_one(&question.name) {
+        return false;
+    }
+    if matches!(hit.trigger, Trigger::Suffix { .. }) && !is_cloaked {
+        return true;
+    }
+    // A rule for this very name may stop at it: a name below it tells, one that no list holds.
+    let mut child: Vec<u8, { Name::MAX_LEN }> = Vec::new();
+    let is_child = child.extend_from_slice(b"\x01*").is_ok()
+        && child.extend_from_slice(question.name.as_wire()).is_ok();
+    // The longest names have none below them.
+    let child = Name::from_wire(&child).ok().filter(|_| is_child);
+    child.is_none_or(|child| context.filter.check(&child, policy.enabled).is_block())
+}
+
+/// Why: the law before the operator before the people who asked for it (RFC 8914 sections 4.16
+/// to 4.18).
+fn reason(categories: CategorySet, policy: &Policy<'_>) -> ExtendedErrorCode {
+    if categories.intersects(CategorySet::MANDATED) {
+        return ExtendedErrorCode::CENSORED;
+    }
+    match policy.reason {
+        Reason::Operator => ExtendedErrorCode::BLOCKED,
+        Reason::Request => ExtendedErrorCode::FILTERED,
+    }
+}
+
+/// `category, operator`. A mandated category is not named, and no list ever is: who could ask
+/// which of them holds a name could read the lists out (Clayton, "Failures in a hybrid content
+/// blocking system", 2005).
+fn text<D: AsRef<[u8]>>(
+    categories: CategorySet,
+    policy: &Policy<'_>,
+    context: &Context<'_, D>,
+) -> ReasonText {
+    let mut text = ReasonText::new();
+    let category = if categories.intersects(CategorySet::MANDATED) {
+        "required by law"
+    } else {
+        let lowest = categories.iter().next();
+        let named = context.filter.categories().find(|(bit, _)| Some(*bit) == lowest);
+        named.map_or("blocked", |(_, name)| name)
+    };
+    let category = cut(category, CATEGORY_LEN_MAX);
+    let operator = cut(policy.operator, OPERATOR_LEN_MAX);
+    let separator = if operator.is_empty() { "" } else { ", " };
+    // Both fit, so nothing is lost.
+    let _ = write!(text, "{category}{separator}{operator}");
+    text
+}
+
+const CATEGORY_LEN_MAX: usize = 46;
+const OPERATOR_LEN_MAX: usize = 48;
+
+/// The beginning of a text, of at most so many octets, whole characters.
+fn cut(text: &str, len_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(len_max)).unwrap_or("")
+}

@@ -1,0 +1,108 @@
+//! What a place does about verdicts: plain values, made by the caller for each profile and read
+//! by the gateway at every query and every answer.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::rule::CategorySet;
+
+/// How a blocked name is answered.
+///
+/// Each answer carries a reason (RFC 8914) for clients with EDNS, and a negative one an SOA
+/// record, so that it is forgotten as soon as [`Policy::ttl_s`] says (RFC 2308).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockAnswer {
+    /// The name does not exist. Above a name that is allowed the answer is
+    /// [`NoData`](BlockAnswer::NoData), for whoever hears that a name does not exist may hold
+    /// that nothing does below it (RFC 8020).
+    NxDomain,
+    /// The name exists, without data of this type.
+    NoData,
+    /// `0.0.0.0` and `::`, on which a connection fails at once; no data of other types.
+    NullAddress,
+    /// The address of a page that explains, [`Policy::page`]; no data of other types. Browsers
+    /// show a certificate error instead when they came by HTTPS.
+    Page,
+    /// The query is refused. Many clients then ask another server.
+    Refused,
+}
+
+/// Who wants names to be blocked, where no law does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The operator of the place or of the network: *Blocked*, EDE 15.
+    Operator,
+    /// Those who use it, a parent or a person, asked for it: *Filtered*, EDE 17.
+    Request,
+}
+
+/// The addresses of a page that explains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// For A queries.
+    pub ipv4: Option<Ipv4Addr>,
+    /// For AAAA queries.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// What is blocked for a client, and how that is answered.
+///
+/// ```
+/// use filter_core::CategorySet;
+/// use filter_core::gateway::{BlockAnswer, Policy};
+///
+/// let mut school = Policy::new(CategorySet::of(20).union(CategorySet::of(2)));
+/// school.operator = "School of Example";
+/// school.set_answer(CategorySet::of(20), BlockAnswer::NoData);
+/// assert_eq!(school.answer(CategorySet::of(20)), BlockAnswer::NoData);
+/// assert_eq!(school.answer(CategorySet::of(2)), BlockAnswer::NxDomain);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy<'a> {
+    /// The categories that are blocked; the mandated ones always are.
+    pub enabled: CategorySet,
+    /// Who wants it.
+    pub reason: Reason,
+    /// Who runs this place, as shown beside the category in the reason of a block. At most 48
+    /// octets of it are.
+    pub operator: &'a str,
+    /// Where [`BlockAnswer::Page`] leads.
+    pub page: Page,
+    /// For how many seconds clients may keep what is not an upstream's answer: short, so that what
+    /// is allowed again works again.
+    pub ttl_s: u32,
+    /// Whether browsers and systems are told to stay with this resolver: Firefox's canary
+    /// `use-application-dns.net` and Apple's relay names do not exist then.
+    pub keeps_resolver: bool,
+    answers: [BlockAnswer; 32],
+}
+
+impl<'a> Policy<'a> {
+    /// Blocks these categories in the name of the operator, as names that do not exist, for 30
+    /// seconds, and keeps the resolver.
+    pub const fn new(enabled: CategorySet) -> Policy<'a> {
+        Policy {
+            enabled,
+            reason: Reason::Operator,
+            operator: "",
+            page: Page { ipv4: None, ipv6: None },
+            ttl_s: 30,
+            keeps_resolver: true,
+            answers: [BlockAnswer::NxDomain; 32],
+        }
+    }
+
+    /// Answers names blocked in these categories this way.
+    pub fn set_answer(&mut self, categories: CategorySet, answer: BlockAnswer) {
+        for (bit, slot) in (0..).zip(&mut self.answers) {
+            if categories.intersects(CategorySet::of(bit)) {
+                *slot = answer;
+            }
+        }
+    }
+
+    /// How a name blocked in these categories is answered: that of the lowest bit decides.
+    pub fn answer(&self, categories: CategorySet) -> BlockAnswer {
+        let lowest = categories.iter().next().unwrap_or(0);
+        self.answers.get(usize::from(lowest)).copied().unwrap_or(BlockAnswer::NxDomain)
+    }
+}

@@ -1,0 +1,264 @@
+//! Writes replies: takes an [`Asker`] and either an upstream's [`Answer`] or what we say
+//! ourselves, a [`Statement`], and gives a message in the caller's buffer that the asker can take.
+
+use core::net::IpAddr;
+
+use domain::base::iana::exterr::ExtendedErrorCode;
+use domain::base::iana::{Class, OptRcode, Rcode};
+use domain::base::message_builder::{AdditionalBuilder, PushError};
+use domain::base::name::Name as WireName;
+use domain::base::opt::{ExtendedError, OptHeader};
+use domain::base::{CharStr, Header, HeaderCounts, MessageBuilder, Serial, StaticCompressor, Ttl};
+use domain::dep::octseq::str::Str;
+use domain::rdata::{A, Aaaa, Hinfo, Soa};
+use heapless::{String, Vec};
+
+use super::answer::Answer;
+use super::query::{Asker, UDP_LEN_MAX};
+use super::question::{HEADER_LEN, Question};
+use crate::rule::CategorySet;
+
+/// What we say to someone, or what an upstream said.
+pub(super) enum Reply<'r> {
+    Say(Statement),
+    Relay(&'r Answer<'r>, Age),
+}
+
+/// What we say ourselves.
+pub(super) struct Statement {
+    pub(super) rcode: OptRcode,
+    pub(super) content: Content,
+    /// For how long it may be kept.
+    pub(super) ttl_s: u32,
+    /// Why, for clients with EDNS (RFC 8914); the text goes with the first.
+    pub(super) reasons: Vec<ExtendedErrorCode, 2>,
+    pub(super) text: ReasonText,
+    /// The categories it blocks something in, if it does.
+    pub(super) blocked: CategorySet,
+}
+
+/// A short text for people.
+pub(super) type ReasonText = String<96>;
+
+/// The records of a statement.
+pub(super) enum Content {
+    /// None.
+    Empty,
+    /// None, and an SOA record to remember that by (RFC 2308).
+    Negative,
+    /// An address, in an A or an AAAA record.
+    Address(IpAddr),
+    /// What stands for all types at once (RFC 8482 section 4.2).
+    Any,
+}
+
+impl Statement {
+    /// A code without records or reasons.
+    pub(super) fn new(rcode: OptRcode) -> Statement {
+        Statement {
+            rcode,
+            content: Content::Empty,
+            ttl_s: 0,
+            reasons: Vec::new(),
+            text: ReasonText::new(),
+            blocked: CategorySet::EMPTY,
+        }
+    }
+
+    pub(super) fn with_content(rcode: OptRcode, content: Content, ttl_s: u32) -> Statement {
+        Statement { content, ttl_s, ..Statement::new(rcode) }
+    }
+
+    /// Adds a reason. There are never more than two.
+    pub(super) fn because(mut self, reason: ExtendedErrorCode) -> Statement {
+        let _ = self.reasons.push(reason);
+        self
+    }
+}
+
+/// Where replies are written: a buffer for one message.
+pub(super) struct Writer<const MESSAGE: usize> {
+    pub(super) buffer: Vec<u8, MESSAGE>,
+}
+
+/// How old an answer is, and how much longer it may be kept.
+#[derive(Clone, Copy)]
+pub(super) struct Age {
+    pub(super) age_s: u32,
+    pub(super) left_s: u32,
+    /// What no time to live may be above.
+    pub(super) ttl_max_s: u32,
+}
+
+impl<const MESSAGE: usize> Writer<MESSAGE> {
+    pub(super) const fn new() -> Writer<MESSAGE> {
+        Writer { buffer: Vec::new() }
+    }
+
+    /// Writes a reply.
+    pub(super) fn write(&mut self, asker: &Asker, question: Option<&Question>, reply: &Reply<'_>) {
+        match reply {
+            Reply::Say(statement) => self.state(asker, question, statement),
+            Reply::Relay(answer, age) => self.relay(asker, answer, *age),
+        }
+    }
+
+    /// Passes an answer on.
+    ///
+    /// Id, flags and the case of the question become the asker's; times to live lose the age, and
+    /// that of a negative answer's SOA record is what is left; our OPT record stands where the
+    /// upstream's stood. An answer longer than the asker takes becomes an empty one with TC
+    /// set (RFC 2181 section 9): the asker comes back over TCP.
+    fn relay(&mut self, asker: &Asker, answer: &Answer<'_>, age: Age) {
+        let opt_len = if asker.edns.is_some() { OPT_LEN } else { 0 };
+        let len_max = asker.len_max().min(MESSAGE).saturating_sub(opt_len);
+        let body = answer.body();
+        let is_truncated = body.len() > len_max;
+        let kept_len = if is_truncated { answer.question.end() } else { body.len() };
+        let buffer = &mut self.buffer;
+        buffer.clear();
+        // A question has 271 octets at most, so it always fits.
+        let is_copied =
+            body.get(..kept_len).is_some_and(|kept| buffer.extend_from_slice(kept).is_ok());
+        if !is_copied || buffer.len() < HEADER_LEN {
+            buffer.clear();
+            return;
+        }
+        let header = Header::for_message_slice_mut(buffer);
+        *header = Header::new();
+        write_header(header, asker, answer.rcode());
+        header.set_tc(is_truncated);
+        // It means something to those only who asked for it (RFC 6840 section 5.8).
+        header.set_ad(answer.is_authentic() && (asker.authentic_data || asker.dnssec_ok()));
+        let counts = HeaderCounts::for_message_slice_mut(buffer);
+        counts.set_arcount(0);
+        if is_truncated {
+            counts.set_ancount(0);
+            counts.set_nscount(0);
+        } else {
+            write_ttls(buffer, answer, age);
+        }
+        spell_question(buffer, asker, &answer.question);
+        if let Some(edns) = asker.edns {
+            let mut opt = OptHeader::default();
+            opt.set_udp_payload_size(UDP_LEN_MAX);
+            opt.set_dnssec_ok(edns.dnssec_ok);
+            // Room was left for both.
+            let is_written =
+                opt.compose(buffer).is_ok() && buffer.extend_from_slice(NO_OPTIONS).is_ok();
+            HeaderCounts::for_message_slice_mut(buffer).set_arcount(u16::from(is_written));
+        }
+    }
+
+    /// Says something ourselves: at most 430 octets, so every asker can take it.
+    fn state(&mut self, asker: &Asker, question: Option<&Question>, statement: &Statement) {
+        if compose(&mut self.buffer, asker, question, statement).is_err() {
+            // Does not happen while a datagram fits; an empty message is not sent.
+            self.buffer.clear();
+        }
+        if let Some(question) = question {
+            spell_question(&mut self.buffer, asker, question);
+        }
+    }
+}
+
+/// Octets of an OPT record without options.
+const OPT_LEN: usize = 11;
+/// The length of its data, which ends it.
+const NO_OPTIONS: &[u8] = &[0, 0];
+
+/// Writes what is left of the times to live into a copy of the answer.
+fn write_ttls(copy: &mut [u8], answer: &Answer<'_>, age: Age) {
+    for record in answer.records() {
+        let is_proof = record.is_authority && record.soa_minimum_s().is_some();
+        let limit_s = if is_proof { age.left_s } else { u32::MAX };
+        let ttl_s = record.ttl_s().min(age.ttl_max_s).saturating_sub(age.age_s).min(limit_s);
+        let field = copy.get_mut(record.ttl_offset()..).and_then(<[u8]>::first_chunk_mut);
+        if let Some(field) = field {
+            *field = ttl_s.to_be_bytes();
+        }
+    }
+}
+
+/// Gives the question the case the asker sent; names that point to it have it too.
+fn spell_question(message: &mut [u8], asker: &Asker, question: &Question) {
+    let end = HEADER_LEN + question.name.as_wire().len();
+    if let Some(name) = message.get_mut(HEADER_LEN..end) {
+        asker.spelling.write(name);
+    }
+}
+
+fn compose<const MESSAGE: usize>(
+    buffer: &mut Vec<u8, MESSAGE>,
+    asker: &Asker,
+    question: Option<&Question>,
+    statement: &Statement,
+) -> Result<(), PushError> {
+    let mut builder = MessageBuilder::from_target(StaticCompressor::new(buffer))
+        .map_err(|_| PushError::ShortBuf)?;
+    write_header(builder.header_mut(), asker, statement.rcode.rcode());
+    let mut builder = builder.question();
+    let Some(question) = question else {
+        return compose_opt(&mut builder.additional(), asker, statement);
+    };
+    let owner = WireName::from_slice(question.name.as_wire()).map_err(|_| PushError::ShortBuf)?;
+    builder.push((owner, question.qtype, question.class))?;
+    let ttl = Ttl::from_secs(statement.ttl_s);
+    let mut builder = builder.answer();
+    match statement.content {
+        Content::Address(IpAddr::V4(address)) => {
+            builder.push((owner, Class::IN, ttl, A::new(address)))?;
+        }
+        Content::Address(IpAddr::V6(address)) => {
+            builder.push((owner, Class::IN, ttl, Aaaa::new(address)))?;
+        }
+        Content::Any => {
+            let text = |text: &'static [u8]| CharStr::from_octets(text);
+            let (cpu, os) = (text(b"RFC8482"), text(b""));
+            let hinfo = cpu.and_then(|cpu| Ok(Hinfo::new(cpu, os?)));
+            builder.push((owner, Class::IN, ttl, hinfo.map_err(|_| PushError::ShortBuf)?))?;
+        }
+        Content::Empty | Content::Negative => {}
+    }
+    let mut builder = builder.authority();
+    if let Content::Negative = statement.content {
+        let root = WireName::root_ref;
+        let (hour, day) = (Ttl::from_secs(3600), Ttl::from_secs(86_400));
+        let soa = Soa::new(root(), root(), Serial(1), hour, hour, day, ttl);
+        builder.push((owner, Class::IN, ttl, soa))?;
+    }
+    compose_opt(&mut builder.additional(), asker, statement)
+}
+
+fn compose_opt<const MESSAGE: usize>(
+    builder: &mut AdditionalBuilder<StaticCompressor<&mut Vec<u8, MESSAGE>>>,
+    asker: &Asker,
+    statement: &Statement,
+) -> Result<(), PushError> {
+    // Only who speaks EDNS is answered in it (RFC 6891 section 7).
+    let Some(edns) = asker.edns else { return Ok(()) };
+    builder.opt(|opt| {
+        opt.set_udp_payload_size(UDP_LEN_MAX);
+        opt.set_dnssec_ok(edns.dnssec_ok);
+        opt.set_rcode(statement.rcode);
+        for (index, &reason) in statement.reasons.iter().enumerate() {
+            let text = if index == 0 { statement.text.as_bytes() } else { &[] };
+            let text = Str::from_utf8(text).ok().filter(|text| !text.is_empty());
+            if let Ok(error) = ExtendedError::new(reason, text) {
+                opt.push(&error)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The header of every reply: ours is never authoritative, and recursion always available.
+fn write_header(header: &mut Header, asker: &Asker, rcode: Rcode) {
+    header.set_id(asker.id);
+    header.set_qr(true);
+    header.set_opcode(asker.opcode);
+    header.set_rd(asker.recursion_desired);
+    header.set_ra(true);
+    header.set_cd(asker.checking_disabled);
+    header.set_rcode(rcode);
+}

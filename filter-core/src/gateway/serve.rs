@@ -1,0 +1,219 @@
+//! The client's side: what becomes of a query, and how an answer reaches those who wait for it.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use domain::base::iana::exterr::ExtendedErrorCode;
+use domain::base::iana::{OptRcode, Rcode, Rtype};
+
+use super::actions::Work;
+use super::answer::Answer;
+use super::block::block;
+use super::cache::Kind;
+use super::event::Client;
+use super::inspect::{Inspection, inspect};
+use super::pending::Place;
+use super::policy::Policy;
+use super::query::{Asker, Received, read};
+use super::question::Question;
+use super::reply::{Age, Content, Reply, Statement};
+use super::special::{Special, special};
+use super::{Context, Gateway};
+use crate::verdict::Verdict;
+
+impl<
+    const PENDING: usize,
+    const CLIENTS: usize,
+    const ANSWERS: usize,
+    const OCTETS: usize,
+    const MESSAGE: usize,
+> Gateway<PENDING, CLIENTS, ANSWERS, OCTETS, MESSAGE>
+{
+    /// What becomes of a client's message.
+    pub(super) fn on_query<'a, D: AsRef<[u8]>>(
+        &mut self,
+        client: Client,
+        message: &[u8],
+        context: &mut Context<'_, D>,
+    ) -> Work<'a> {
+        let received = read(client, message);
+        let is_query = !matches!(received, Received::Nothing);
+        if !is_query || !self.clients.admit_query(client.key, context.now_ms, context.settings) {
+            self.counters.dropped += 1;
+            return Work::Done;
+        }
+        match received {
+            Received::Query(question, asker) => {
+                self.counters.queries += 1;
+                self.on_question(question, &asker, context)
+            }
+            Received::Rejected(question, asker, rcode) => {
+                self.counters.refused += 1;
+                self.say(&asker, question.as_ref(), Statement::new(rcode))
+            }
+            Received::Nothing => Work::Done,
+        }
+    }
+
+    /// What becomes of a question: blocked before anything else is looked at, then answered here,
+    /// from the cache, or upstream.
+    fn on_question<'a, D: AsRef<[u8]>>(
+        &mut self,
+        question: Question,
+        asker: &Asker,
+        context: &mut Context<'_, D>,
+    ) -> Work<'a> {
+        let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
+            return self.refuse(asker, &question, "unknown client");
+        };
+        let own = context.filter.check(&question.name, policy.enabled);
+        if let Verdict::Block(hit) = own {
+            let statement = block(&question, &hit, false, policy, context);
+            return self.say(asker, Some(&question), statement);
+        }
+        if let Some(statement) = local(&question, own, policy) {
+            self.counters.local += 1;
+            return self.say(asker, Some(&question), statement);
+        }
+        if !asker.recursion_desired {
+            // Answers from the cache would tell one client what others asked.
+            self.counters.refused += 1;
+            let statement = Statement::new(OptRcode::REFUSED);
+            let statement = statement.because(ExtendedErrorCode::NOT_AUTHORITATIVE);
+            return self.say(asker, Some(&question), statement);
+        }
+        let kind =
+            Kind { dnssec_ok: asker.dnssec_ok(), checking_disabled: asker.checking_disabled };
+        let now_ms = context.now_ms;
+        if let Some(kept) = self.cache.get(&question, kind, now_ms) {
+            self.counters.cached += 1;
+            let ttl_max_s = context.settings.ttl_max_s;
+            let age = Age { age_s: kept.age_s, left_s: kept.left_s, ttl_max_s };
+            let reply = judge(&kept.answer, age, own, policy, context);
+            self.counters.count_reply(&reply);
+            self.writer.write(asker, Some(&question), &reply);
+            return Work::Reply(asker.client);
+        }
+        if let Some(index) = self.pending.find_kind(&question, kind) {
+            self.counters.joined += 1;
+            self.pending.join(index, asker);
+            return Work::Done;
+        }
+        if !self.clients.admit_name(asker.client.key, now_ms, context.settings) {
+            return self.refuse(asker, &question, "too many new names");
+        }
+        let Some(upstream) = self.upstreams.choose(now_ms, None, 0) else {
+            return self.say(asker, Some(&question), failure());
+        };
+        let sent = self.draw(&question.name, upstream, None, 0, context);
+        let place = Place { question, kind, sent, timeouts: 0, excluded: 0, began_ms: now_ms };
+        match self.pending.begin(place, asker) {
+            Some(index) => Work::Ask(index),
+            None => Work::Done,
+        }
+    }
+
+    /// Writes the reply to one of those who wait for the question in a place. When nobody waits
+    /// any more, the question is over.
+    pub(super) fn reply_to_next<D: AsRef<[u8]>>(
+        &mut self,
+        index: usize,
+        message: Option<&[u8]>,
+        context: &Context<'_, D>,
+    ) -> Option<Client> {
+        let Some(asker) = self.pending.take_asker(index) else {
+            self.pending.free(index);
+            return None;
+        };
+        let question = self.pending.get(index)?.question.clone();
+        let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
+            self.refuse(&asker, &question, "unknown client");
+            return Some(asker.client);
+        };
+        // What was asked is decided anew: filter and policy may have changed meanwhile.
+        let own = context.filter.check(&question.name, policy.enabled);
+        let answer = message.and_then(Answer::parse);
+        let reply = match (&answer, own) {
+            (Some(answer), own) => {
+                let left_s = answer.lifetime_s(context.settings);
+                let age = Age { age_s: 0, left_s, ttl_max_s: context.settings.ttl_max_s };
+                judge(answer, age, own, policy, context)
+            }
+            (None, Verdict::Block(hit)) => {
+                Reply::Say(block(&question, &hit, false, policy, context))
+            }
+            (None, _) => Reply::Say(failure()),
+        };
+        self.counters.count_reply(&reply);
+        self.writer.write(&asker, Some(&question), &reply);
+        Some(asker.client)
+    }
+
+    /// Refuses someone, and says why (RFC 8914 section 4.19).
+    fn refuse<'a>(&mut self, asker: &Asker, question: &Question, why: &str) -> Work<'a> {
+        self.counters.refused += 1;
+        let mut statement =
+            Statement::new(OptRcode::REFUSED).because(ExtendedErrorCode::PROHIBITED);
+        // All reasons are short.
+        let _ = statement.text.push_str(why);
+        self.say(asker, Some(question), statement)
+    }
+
+    fn say<'a>(
+        &mut self,
+        asker: &Asker,
+        question: Option<&Question>,
+        statement: Statement,
+    ) -> Work<'a> {
+        let reply = Reply::Say(statement);
+        self.counters.count_reply(&reply);
+        self.writer.write(asker, question, &reply);
+        Work::Reply(asker.client)
+    }
+}
+
+/// What is answered here: special names, unless allowed on purpose, and ANY, which asks for
+/// everything and is told that there is no such answer (RFC 8482).
+fn local(question: &Question, own: Verdict, policy: &Policy<'_>) -> Option<Statement> {
+    let negative = |rcode| Some(Statement::with_content(rcode, Content::Negative, policy.ttl_s));
+    let loopback = |address: IpAddr| {
+        let content = Content::Address(address);
+        Some(Statement::with_content(OptRcode::NOERROR, content, policy.ttl_s))
+    };
+    let is_allowed = matches!(own, Verdict::Allow(_));
+    match special(&question.name, policy.keeps_resolver).filter(|_| !is_allowed) {
+        Some(Special::NxDomain) => negative(OptRcode::NXDOMAIN),
+        Some(Special::NoData) => negative(OptRcode::NOERROR),
+        Some(Special::Loopback) => match question.qtype {
+            Rtype::A => loopback(Ipv4Addr::LOCALHOST.into()),
+            Rtype::AAAA => loopback(Ipv6Addr::LOCALHOST.into()),
+            _ => negative(OptRcode::NOERROR),
+        },
+        None if question.qtype == Rtype::ANY => {
+            Some(Statement::with_content(OptRcode::NOERROR, Content::Any, policy.ttl_s))
+        }
+        None => None,
+    }
+}
+
+/// What an answer leads to: itself, a block, or that there is none.
+fn judge<'r, D: AsRef<[u8]>>(
+    answer: &'r Answer<'r>,
+    age: Age,
+    own: Verdict,
+    policy: &Policy<'_>,
+    context: &Context<'_, D>,
+) -> Reply<'r> {
+    match inspect(answer, own, policy, context) {
+        Inspection::Block(hit, is_cloaked) => {
+            Reply::Say(block(&answer.question, &hit, is_cloaked, policy, context))
+        }
+        // An upstream's would not have been taken: this is what we remember of a failure.
+        Inspection::Pass if answer.rcode() == Rcode::SERVFAIL => Reply::Say(failure()),
+        Inspection::Pass => Reply::Relay(answer, age),
+    }
+}
+
+/// No upstream had an answer.
+fn failure() -> Statement {
+    Statement::new(OptRcode::SERVFAIL).because(ExtendedErrorCode::NO_REACHABLE_AUTHORITY)
+}

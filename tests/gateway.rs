@@ -1,0 +1,201 @@
+//! `tests/data/dns/*.rpl`: conversations with a gateway, in the manner of Unbound's replay files.
+//! `tests/README.md` tells how to write one. Then what must hold for any octets, and for a forger
+//! who tries very often.
+
+mod common;
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
+#[path = "common/conversation.rs"]
+mod conversation;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/dns.rs"]
+mod dns;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/script.rs"]
+mod script;
+
+use std::fs;
+
+use common::{Random, data};
+use conversation::{Conversation, Done};
+use dns::{Edns, Message, Question, rtype, wire_name};
+use filter_core::gateway::Transport;
+
+#[test]
+fn conversations_go_as_written() {
+    let mut files: Vec<_> =
+        fs::read_dir(data("dns")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 20, "only {} conversations were found", files.len());
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("; "), "{file:?}: says what it shows in its first line");
+        Conversation::replay(&file.file_name().unwrap().to_string_lossy(), &text, &|_| ());
+    }
+}
+
+const CONFIG: &str = "; A gateway for other tests.
+    block: casino.example
+    allow: help.casino.example
+    upstream: 192.0.2.53
+    settings: queries=1000000/1000000 names=1000000/1000000
+";
+
+fn query(name: &str, word: &str) -> Message {
+    Message {
+        id: 7,
+        rd: true,
+        question: Some(Question { name: wire_name(name), rtype: rtype(word), class: 1 }),
+        edns: Some(Edns { udp_len: 1232, version: 0, dnssec_ok: false, errors: vec![] }),
+        ..Message::default()
+    }
+}
+
+fn response(name: &str, word: &str, records: &[&str]) -> Message {
+    let sections = [records.iter().map(|record| record.to_string()).collect(), vec![], vec![]];
+    Message { qr: true, ra: true, sections, ..query(name, word) }
+}
+
+/// Flips, cuts, inserts and overwrites a little of a message.
+fn mutate(octets: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..1 + random.below(4) {
+        let len = octets.len();
+        match random.below(6) {
+            _ if len == 0 => octets.push(random.below(256) as u8),
+            0 => octets[random.below(len)] ^= 1 << random.below(8),
+            1 => octets[random.below(len.min(12))] = random.below(256) as u8,
+            2 => octets[random.below(len)] = [0, 0xC0, 12, 63, 64, 255][random.below(6)],
+            3 => octets.truncate(random.below(len)),
+            4 => octets.insert(random.below(len), random.below(256) as u8),
+            _ => octets.extend_from_within(random.below(len)..),
+        }
+    }
+}
+
+/// Whatever a client or an upstream sends, the gateway neither panics nor answers a response, and
+/// its replies are messages no longer than the client takes.
+#[test]
+fn a_million_mutated_messages_do_no_harm() {
+    let mut conversation = Conversation::new(CONFIG);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let https = ["a.example. 60 IN HTTPS 1 b.example.", "a.example. 60 IN TXT \"some-text\""];
+    let seeds = [
+        query("www.casino.example.", "A"),
+        query("a.example.", "HTTPS"),
+        query("1.0.0.10.in-addr.arpa.", "PTR"),
+        response("a.example.", "HTTPS", &https),
+        response(
+            "a.example.",
+            "A",
+            &["a.example. 60 IN CNAME b.example.", "b.example. 9 IN A 192.0.2.1"],
+        ),
+    ];
+    let seeds = seeds.map(|message| message.to_octets());
+    let (mut replies, mut answered) = (0, 0);
+    for turn in 0..1_000_000u32 {
+        let mut octets = seeds[random.below(seeds.len())].clone();
+        if turn % 16 != 0 {
+            mutate(&mut octets, &mut random);
+        }
+        let is_response = octets.get(2).is_some_and(|flags| flags & 0x80 != 0);
+        conversation.now_ms += 1;
+        let done = if random.below(3) == 0 {
+            // As if a forger had guessed all but the question.
+            let asked = conversation.asked.last().map(|asked| (asked.port, asked.query.id));
+            let (port, id) = asked.unwrap_or_default();
+            if let Some(field) = octets.first_chunk_mut() {
+                *field = id.to_be_bytes();
+            }
+            conversation.answer([192, 0, 2, 53].into(), Transport::Udp, port, &octets)
+        } else {
+            let transport = [Transport::Udp, Transport::Tcp][random.below(2)];
+            let done = conversation.query_octets("laptop", transport, 0, &octets);
+            assert!(!is_response || done.is_empty(), "a reply to a response: {octets:02x?}");
+            done
+        };
+        if turn % 64 == 0 {
+            conversation.tick();
+        }
+        for done in done {
+            let Done::Reply { transport, octets: reply, .. } = done else { continue };
+            let reply_message = Message::from_octets(&reply);
+            assert!(reply_message.qr, "a reply is a response");
+            assert!(transport == Transport::Tcp || reply.len() <= 1232, "{}", reply.len());
+            replies += 1;
+            answered += u32::from(!reply_message.sections[0].is_empty());
+        }
+    }
+    assert!(replies > 100_000, "only {replies} replies");
+    assert!(answered > 100, "only {answered} answers from upstream");
+}
+
+/// Someone who knows the question and where it went, but not what was drawn, never gets an
+/// answer in, and the right one comes through.
+#[test]
+fn a_flood_of_forged_answers_changes_nothing() {
+    let mut conversation = Conversation::new(CONFIG);
+    let asked = conversation.query("laptop", "login.bank.example. IN A");
+    let [Done::Ask { port, .. }] = &asked[..] else { panic!("{asked:?}") };
+    let port = *port;
+    let sent = conversation.asked.last().unwrap().query.clone();
+    let forged = |id| {
+        let record = "login.bank.example. 86400 IN A 203.0.113.66";
+        Message { id, ..response("login.bank.example.", "A", &[record]) }
+    };
+    let from = [192, 0, 2, 53].into();
+    let mut random = Random(7);
+    for guess in 0..65_536u32 {
+        let id = guess as u16;
+        let mut message = forged(id);
+        message.question = sent.question.clone();
+        // The right id and spelling at the wrong port, or the other way around.
+        let guessed_port = if id == sent.id { port ^ 1 } else { port };
+        let done = conversation.answer(from, Transport::Udp, guessed_port, &message.to_octets());
+        assert!(done.is_empty(), "{id}");
+        // The right id and port, from elsewhere, over TCP, or for another question.
+        let elsewhere = [192, 0, 2, random.below(53) as u8].into();
+        let message = Message { question: sent.question.clone(), ..forged(sent.id) };
+        assert!(
+            conversation.answer(elsewhere, Transport::Udp, port, &message.to_octets()).is_empty()
+        );
+        assert!(conversation.answer(from, Transport::Tcp, port, &message.to_octets()).is_empty());
+    }
+    let other = Message { id: sent.id, ..response("other.bank.example.", "A", &[]) };
+    assert!(conversation.answer(from, Transport::Udp, port, &other.to_octets()).is_empty());
+    assert_eq!(conversation.gateway.counters().strangers, 3 * 65_536 + 1);
+
+    let record = "login.bank.example. 60 IN A 192.0.2.1";
+    let mut right = Message { id: sent.id, ..response("login.bank.example.", "A", &[record]) };
+    right.question = sent.question.clone();
+    let done = conversation.answer(from, Transport::Udp, port, &right.to_octets());
+    let [Done::Reply { octets, .. }] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(Message::from_octets(octets).sections[0], [record]);
+    // What was forged is not in the cache either.
+    let done = conversation.query("phone", "login.bank.example. IN A");
+    let [Done::Reply { octets, .. }] = &done[..] else { panic!("{done:?}") };
+    assert_eq!(Message::from_octets(octets).sections[0], [record]);
+}
+
+/// Ids, ports and spellings are spread over all they can be.
+#[test]
+fn what_is_drawn_is_spread() {
+    let mut conversation = Conversation::new(CONFIG);
+    let (mut ids, mut ports, mut spellings) = (vec![], vec![], vec![]);
+    for number in 0..2000 {
+        conversation.query("laptop", &format!("name-{number}.example. IN A"));
+        let asked = conversation.asked.last().unwrap();
+        ids.push(asked.query.id >> 8);
+        ports.push(asked.port);
+        let name = &asked.query.question.as_ref().unwrap().name;
+        spellings.push(name[name.len() - 8..name.len() - 1].to_vec());
+    }
+    let distinct = |list: &mut Vec<u16>| {
+        list.sort_unstable();
+        list.dedup();
+        list.len()
+    };
+    assert_eq!(distinct(&mut ids), 256);
+    assert_eq!(distinct(&mut ports), 64);
+    spellings.sort_unstable();
+    spellings.dedup();
+    assert_eq!(spellings.len(), 128, "seven letters of `example`");
+}
