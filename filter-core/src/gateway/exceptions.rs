@@ -61,7 +61,7 @@ impl Exceptions {
 
     /// Whether an allowed name may be below this one.
     pub fn may_be_above_one(&self, name: &Name) -> bool {
-        SuffixHashes::of(name).last().is_none_or(|hash| {
+        SuffixHashes::of(name, &mut [0; 128]).last().is_none_or(|hash| {
             places(hash)
                 .iter()
                 .all(|&(word, bit)| self.0.get(word).is_none_or(|word| word >> bit & 1 == 1))
@@ -70,7 +70,7 @@ impl Exceptions {
 
     fn insert_parents(&mut self, name: &Name) {
         let parents = name.label_count().saturating_sub(1);
-        for hash in SuffixHashes::of(name).take(parents) {
+        for hash in SuffixHashes::of(name, &mut [0; 128]).take(parents) {
             for (word, bit) in places(hash) {
                 if let Some(word) = self.0.get_mut(word) {
                     *word |= 1 << bit;

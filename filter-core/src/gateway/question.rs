@@ -46,7 +46,7 @@ impl Question {
 
     /// A hash of name, type and class, never 0.
     pub(super) fn hash(&self) -> u32 {
-        let name = SuffixHashes::of(&self.name).last().unwrap_or(0);
+        let name = SuffixHashes::of(&self.name, &mut [0; 128]).last().unwrap_or(0);
         let rest = u64::from(self.qtype.to_int()) << 16 | u64::from(self.class.to_int());
         ((mix(name ^ rest) >> 32) as u32).max(1)
     }
