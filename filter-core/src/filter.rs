@@ -132,8 +132,27 @@ impl<D: AsRef<[u8]>> Filter<D> {
     /// is written for; and one walk over the registrable label. About 2 kB of stack, no heap,
     /// no panic: on a corrupt image it may answer wrongly, never worse.
     pub fn check(&self, name: &Name, enabled: CategorySet) -> Verdict {
-        let image = self.data.as_ref();
         let enabled = enabled.union(CategorySet::MANDATED);
+        if let Some(verdict) = self.check_sets(name, enabled) {
+            return verdict;
+        }
+        match self.keywords().and_then(|keywords| keywords.check(name, enabled)) {
+            Some(found) => Verdict::Block(Hit {
+                trigger: Trigger::Keyword { word: found.word },
+                tier: Tier::Keyword,
+                categories: found.categories,
+                lists: ListSet::EMPTY,
+            }),
+            None => Verdict::Pass,
+        }
+    }
+
+    /// What the packed sets say.
+    ///
+    /// Not inlined, so that its keys are off the stack when words want theirs.
+    #[inline(never)]
+    fn check_sets(&self, name: &Name, enabled: CategorySet) -> Option<Verdict> {
+        let image = self.data.as_ref();
         let suspects = self.suspects(image, name);
         let mut key = Key::EMPTY;
         if suspects.rules > 0 || suspects.never_block {
@@ -147,33 +166,22 @@ impl<D: AsRef<[u8]>> Filter<D> {
         };
         if let Some(decision) = ruling.mandated.filter(|decision| decision.action == Action::Block)
         {
-            return self.verdict(image, key, decision, Tier::Mandated, enabled);
+            return Some(self.verdict(image, key, decision, Tier::Mandated, enabled));
         }
         let never_blocked =
             if suspects.never_block { self.never_blocked(image, key) } else { None };
         if let Some(trigger) = never_blocked {
-            return Verdict::Allow(Hit {
+            return Some(Verdict::Allow(Hit {
                 trigger,
                 tier: Tier::NeverBlock,
                 categories: CategorySet::EMPTY,
                 lists: ListSet::EMPTY,
-            });
+            }));
         }
-        if let Some(decision) = ruling.local {
-            return self.verdict(image, key, decision, Tier::Local, enabled);
-        }
-        if let Some(decision) = ruling.rule {
-            return self.verdict(image, key, decision, Tier::Rule, enabled);
-        }
-        match self.keywords().and_then(|keywords| keywords.check(name, enabled)) {
-            Some(found) => Verdict::Block(Hit {
-                trigger: Trigger::Keyword { word: found.word },
-                tier: Tier::Keyword,
-                categories: found.categories,
-                lists: ListSet::EMPTY,
-            }),
-            None => Verdict::Pass,
-        }
+        let local = ruling.local.map(|decision| (decision, Tier::Local));
+        let rule = ruling.rule.map(|decision| (decision, Tier::Rule));
+        let (decision, tier) = local.or(rule)?;
+        Some(self.verdict(image, key, decision, tier, enabled))
     }
 
     /// The header.

@@ -218,8 +218,16 @@ impl<'a> Set<'a> {
     }
 
     fn predecessor(&self, key: &[u8]) -> Option<Predecessor> {
-        let point = self.point_model.point(key);
-        let number = self.block_of(key, point)?;
+        let number = self.block_of(key)?;
+        self.predecessor_in(number, key)
+    }
+
+    /// The same, given the block it is in.
+    ///
+    /// Neither this nor the search for the block is inlined: either has a cursor, and a stack need
+    /// only hold one at a time.
+    #[inline(never)]
+    fn predecessor_in(&self, number: usize, key: &[u8]) -> Option<Predecessor> {
         let mut cursor = Cursor::new(self);
         cursor.first(self, number)?;
         let first_value = cursor.entry_value();
@@ -287,7 +295,9 @@ impl<'a> Set<'a> {
     }
 
     /// The last block whose first key is not behind `key`.
-    fn block_of(&self, key: &[u8], point: u32) -> Option<usize> {
+    #[inline(never)]
+    fn block_of(&self, key: &[u8]) -> Option<usize> {
+        let point = self.point_model.point(key);
         let mut high = self.blocks_where(|other| other <= point);
         let last = high.checked_sub(1)?;
         if u32_at(self.points, 4 * last)? < point {
