@@ -47,7 +47,8 @@ impl Default for BlockShape {
 
 /// Collects sorted entries and packs them.
 ///
-/// Heap: about 3 octets an entry and one for each of its symbols, then the section.
+/// Heap: about 3 octets an entry and one for each of its symbols; when it finishes, some 20 more an
+/// entry to learn from, then the section.
 pub(crate) struct SetBuilder {
     pub(super) shape: BlockShape,
     /// All keys, one behind the other.
