@@ -14,6 +14,7 @@ use crate::class::{self, Facet};
 use crate::image::{self, SectionId};
 use crate::name::Name;
 use crate::prefilter;
+use crate::rewrites::{self, SiteKind};
 use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::build::{SetBuilder, SetError};
 use crate::set::key::{Key, SEPARATOR};
@@ -36,6 +37,8 @@ pub struct Compiler {
     unsorted: BTreeMap<Vec<u8>, Vec<Facet>>,
     never_block: BTreeMap<Vec<u8>, Scope>,
     keywords: Option<Vec<u8>>,
+    rewrites: rewrites::build::Writer,
+    policy: Option<Vec<u8>>,
     /// With a prefilter: the hashes of names asked often.
     prefilter: Option<Vec<u64>>,
     packer: Packer,
@@ -74,6 +77,8 @@ impl Compiler {
             unsorted: BTreeMap::new(),
             never_block: BTreeMap::new(),
             keywords: None,
+            rewrites: rewrites::build::Writer::default(),
+            policy: None,
             prefilter: None,
             packer: Packer::new(BlockShape::default()),
         }
@@ -214,6 +219,40 @@ impl Compiler {
         self.keywords = Some(section);
     }
 
+    /// Leads those who ask for `name`, alone, to a host of the same site that restricts itself: the
+    /// strict one of `hosts` or the moderate one, which are the same where the site has one. Without
+    /// hosts the site cannot restrict itself, and is not to be had where it must.
+    ///
+    /// # Errors
+    /// [`CompileError::Unlistable`]; [`CompileError::TooMany`] behind 254 sites;
+    /// [`CompileError::Host`] when one of the names has more than 64 octets on the wire, or leads to
+    /// itself.
+    pub fn rewrite(
+        &mut self,
+        name: &Name,
+        kind: SiteKind,
+        hosts: Option<(&Name, &Name)>,
+    ) -> Result<(), CompileError> {
+        let key = Key::new(name);
+        if !key.is_listable() {
+            return Err(CompileError::Unlistable);
+        }
+        let fits = |name: &Name| name.as_wire().len() <= rewrites::HOST_LEN_MAX;
+        let leads_well = |host: &Name| fits(host) && host != name;
+        if !fits(name) || !hosts.is_none_or(|(one, other)| leads_well(one) && leads_well(other)) {
+            return Err(CompileError::Host);
+        }
+        let hosts = hosts.map(|(strict, moderate)| (strict.clone(), moderate.clone()));
+        let site = self.rewrites.site((kind, hosts));
+        self.rewrites.lead(key.symbols(), site.ok_or(CompileError::TooMany { what: "sites" })?);
+        Ok(())
+    }
+
+    /// Sets the policy section, see `PolicyBuilder` of the module `policy`.
+    pub fn policy(&mut self, section: Vec<u8>) {
+        self.policy = Some(section);
+    }
+
     /// Writes the image.
     ///
     /// # Errors
@@ -239,6 +278,9 @@ impl Compiler {
         ]);
         sections.extend(self.keywords.map(|section| (SectionId::Keywords, section)));
         sections.extend(never_block.map(|section| (SectionId::NeverBlock, section)));
+        let rewrites = self.rewrites.finish()?;
+        sections.extend(rewrites.map(|section| (SectionId::Rewrites, section)));
+        sections.extend(self.policy.map(|section| (SectionId::Policy, section)));
         sections.push((SectionId::Lists, lists));
         sections.extend(prefilter.map(|section| (SectionId::Prefilter, section)));
         let octets = write_image(self.serial, sections)?;
@@ -284,7 +326,7 @@ impl Compiler {
 }
 
 /// The keys of a key's parents, longest first.
-fn parents(key: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+pub(crate) fn parents(key: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let cuts = (0..key.len()).rev().filter(|&at| key[at] == SEPARATOR);
     cuts.map(|at| &key[..at])
 }
@@ -465,6 +507,8 @@ pub enum CompileError {
         /// The bit.
         bit: u8,
     },
+    /// A host of a site that restricts itself is too long, or leads to itself.
+    Host,
     /// Entries did not come in the order of their keys.
     Order,
     /// The sealed category never enters rules or keywords.
@@ -502,6 +546,7 @@ impl fmt::Display for CompileError {
             CompileError::CategoryBit { bit } => {
                 write!(f, "category bit {bit} is over 31 or named twice")
             }
+            CompileError::Host => f.write_str("a host is longer than 64 octets or leads to itself"),
             CompileError::Order => f.write_str("entries must ascend in the order of their keys"),
             CompileError::Sealed => f.write_str(
                 "the sealed category never enters rules or keywords: leave it out of this build",

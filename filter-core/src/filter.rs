@@ -5,6 +5,7 @@ use crate::image::{self, FormatError, Header, SectionId, SectionInfo, Sections};
 use crate::keyword::Keywords;
 use crate::name::Name;
 use crate::prefilter::PrefilterLayout;
+use crate::rewrites::{Restricted, Restriction, RewritesLayout};
 use crate::rule::{Action, CategorySet, ListSet, Scope};
 use crate::set::key::{Key, SEPARATOR};
 use crate::set::{Entries, Match, SetLayout};
@@ -43,7 +44,11 @@ pub struct Filter<D> {
     prefilter: Option<(Span, PrefilterLayout)>,
     never_block: Option<(Span, SetLayout)>,
     never_block_zones: Zones,
+    rewrites: Option<(Span, RewritesLayout)>,
+    rewrite_zones: Zones,
     keywords: Option<Span>,
+    #[cfg_attr(not(feature = "gateway"), allow(dead_code, reason = "only a gateway has a policy"))]
+    policy: Option<Span>,
     categories: Span,
     lists: Span,
 }
@@ -76,6 +81,8 @@ impl<D: AsRef<[u8]>> Filter<D> {
         let never_block = find(image, &header, SectionId::NeverBlock);
         let keywords = find(image, &header, SectionId::Keywords);
         let prefilter = find(image, &header, SectionId::Prefilter);
+        let rewrites = find(image, &header, SectionId::Rewrites);
+        let policy = find(image, &header, SectionId::Policy);
 
         let malformed = |id: SectionId| FormatError::Section { code: id as u16 };
         Classes::new(classes.of(image)).ok_or(malformed(SectionId::Classes))?;
@@ -88,6 +95,18 @@ impl<D: AsRef<[u8]>> Filter<D> {
             }
             None => None,
         };
+        let rewrites = match rewrites {
+            Some(span) => {
+                let layout = RewritesLayout::read(span.of(image));
+                Some((span, layout.ok_or(malformed(SectionId::Rewrites))?))
+            }
+            None => None,
+        };
+        #[cfg(feature = "gateway")]
+        if let Some(span) = policy {
+            let policies = crate::policy::Policies::from_section(span.of(image));
+            policies.ok_or(malformed(SectionId::Policy))?;
+        }
         if let Some(span) = keywords {
             Keywords::from_section(span.of(image)).map_err(|_| malformed(SectionId::Keywords))?;
         }
@@ -106,7 +125,12 @@ impl<D: AsRef<[u8]>> Filter<D> {
             never_block,
             never_block_zones: never_block
                 .map_or(Zones::NONE, |(span, layout)| Zones::of(&layout, span.of(image))),
+            rewrites,
+            rewrite_zones: rewrites.map_or(Zones::NONE, |(span, layout)| {
+                Zones::of(&layout.names, layout.names_of(span.of(image)))
+            }),
             keywords,
+            policy,
             categories,
             lists,
             data,
@@ -227,6 +251,30 @@ impl<D: AsRef<[u8]>> Filter<D> {
     /// The keyword automaton, when the image has one.
     pub fn keywords(&self) -> Option<Keywords<'_>> {
         Keywords::reopen(self.keywords?.of(self.data.as_ref()))
+    }
+
+    /// What the image brings for the place it is made for, if it does.
+    #[cfg(feature = "gateway")]
+    pub fn policies(&self) -> Option<crate::policy::Policies<'_>> {
+        crate::policy::Policies::from_section(self.policy?.of(self.data.as_ref()))
+    }
+
+    /// What becomes of a name where search engines and video sites are to restrict themselves; `None`
+    /// when it stands for itself. One search at most.
+    pub fn restricted(
+        &self,
+        name: &Name,
+        search: Restriction,
+        video: Restriction,
+    ) -> Option<Restricted> {
+        let (span, layout) = &self.rewrites?;
+        let zone = SuffixHashes::of(name, &mut [0; 128]).nth(1)?;
+        if (search, video) == (Restriction::Off, Restriction::Off)
+            || !self.rewrite_zones.may_hold(zone)
+        {
+            return None;
+        }
+        layout.find(span.of(self.data.as_ref()), name, search, video)
     }
 
     /// Every rule in the order of the set, decoded one by one: O(rules), for hosts.

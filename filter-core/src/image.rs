@@ -25,8 +25,8 @@
 //! | 3 | rules | a [packed set](crate#the-packed-set) whose values are classes |
 //! | 4 | keywords | see [`keyword`](crate::keyword) |
 //! | 5 | never-block | a packed set whose values are scopes |
-//! | 6 | rewrites | reserved |
-//! | 7 | policy | reserved |
+//! | 6 | rewrites | optional: sites that restrict themselves, see the module `rewrites` |
+//! | 7 | policy | optional: profiles, schedules and clients, see the module `policy::section` |
 //! | 8 | lists | count (u16), for each its categories (u32); then for each entries (u32), days until it expires or 0 (u16), id, title, license, source (text) |
 //! | 9 | sealed | reserved |
 //! | 10 | signature | reserved: the last section, covering all octets before it |
@@ -65,9 +65,9 @@ pub enum SectionId {
     Keywords = 4,
     /// The packed set of names never to block.
     NeverBlock = 5,
-    /// Reserved: safe search and canary answers.
+    /// Sites that restrict themselves, and the names that lead to them.
     Rewrites = 6,
-    /// Reserved: profiles, clients, schedules.
+    /// Profiles, schedules, clients.
     Policy = 7,
     /// The lists rules come from.
     Lists = 8,

@@ -66,7 +66,10 @@ mod image;
 pub mod keyword;
 mod name;
 mod octets;
+#[cfg(feature = "gateway")]
+pub mod policy;
 mod prefilter;
+mod rewrites;
 mod rule;
 mod set;
 mod suffix;
@@ -78,6 +81,7 @@ pub use class::Facet;
 pub use filter::{Filter, NeverBlock, Rule, Rules};
 pub use image::{FormatError, Header, MAGIC, SectionId, SectionInfo, VERSION};
 pub use name::{Labels, Name, NameError};
+pub use rewrites::{Restricted, Restriction, SiteKind};
 pub use rule::{Action, CategorySet, ListSet, Scope};
 pub use set::key::Key;
 pub use tables::{Categories, ListInfo, Lists};

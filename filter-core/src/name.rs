@@ -150,6 +150,26 @@ impl Name {
         self.labels().count()
     }
 
+    /// Whether this name is `zone` or below it; every name is below the root.
+    pub fn is_within(&self, zone: &Name) -> bool {
+        self.is_within_wire(zone.as_wire())
+    }
+
+    /// The same, for a zone on the wire.
+    pub(crate) fn is_within_wire(&self, zone: &[u8]) -> bool {
+        let wire = self.as_wire();
+        let Some(extra) = wire.len().checked_sub(zone.len()) else { return false };
+        if !wire.ends_with(zone) {
+            return false;
+        }
+        // The zone has to begin where a label does. Ends because `at` grows.
+        let mut at = 0;
+        while at < extra {
+            at += wire.get(at).map_or(extra, |&length| usize::from(length)) + 1;
+        }
+        at == extra
+    }
+
     /// The name made of the last `labels` labels: itself when it has just as many, `None`
     /// when it has fewer.
     pub fn suffix(&self, labels: usize) -> Option<Name> {

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::gateway::{
-    Action, BlockAnswer, Budget, Client, Context, Event, Exceptions, Gateway, Policy, Reason,
-    Settings, Transport, Upstream,
+    Action, Budget, Client, Context, Event, Exceptions, Gateway, Settings, Transport, Upstream,
 };
-use filter_core::{Action as RuleAction, CategorySet, Facet, Filter, Name, Scope};
+use filter_core::policy::{BlockAnswer, Override, Policy, Reason};
+use filter_core::{
+    Action as RuleAction, CategorySet, Facet, Filter, Name, Restriction, Scope, SiteKind,
+};
 
 use crate::common::Random;
 use crate::dns::Message;
@@ -29,7 +31,8 @@ pub struct Conversation {
     random: Random,
     filter: Filter<Vec<u8>>,
     exceptions: Exceptions,
-    policies: Vec<Policy<'static>>,
+    overrides: Vec<Override>,
+    policies: Vec<Policy>,
     pub upstreams: Vec<Upstream>,
     pub settings: Settings,
     /// People by name, in the order they came.
@@ -78,7 +81,7 @@ pub struct Asked {
 impl Conversation {
     pub fn new(config: &str) -> Conversation {
         let mut all = Policy::new(CategorySet::ALL);
-        all.operator = "School of Example";
+        all.set_operator("School of Example");
         let mut conversation = Conversation {
             gateway: Box::new(Gateway::new()),
             now_ms: 1_000_000,
@@ -86,6 +89,7 @@ impl Conversation {
             random: Random(0x2545_F491_4F6C_DD1D),
             filter: filter(&[]),
             exceptions: Exceptions::UNKNOWN,
+            overrides: Vec::new(),
             policies: vec![all],
             upstreams: Vec::new(),
             settings: Settings::DEFAULT,
@@ -182,12 +186,21 @@ impl Conversation {
 
     fn handle(&mut self, event: Event<'_>) -> Vec<Done> {
         let Conversation {
-            gateway, random, filter, exceptions, policies, settings, people, ..
+            gateway,
+            random,
+            filter,
+            exceptions,
+            overrides,
+            policies,
+            settings,
+            people,
+            ..
         } = self;
         let context = Context {
             now_ms: self.now_ms,
             filter,
             exceptions,
+            overrides,
             policies,
             settings,
             random: &mut || random.below(1 << 32) as u32,
@@ -211,6 +224,13 @@ impl Conversation {
         list
     }
 
+    /// The operator says something about a name, for so many seconds.
+    pub fn say(&mut self, action: RuleAction, name: &str, seconds: &str) {
+        let name = Name::from_text(name).unwrap();
+        let expires_ms = Some(self.now_ms + 1000 * seconds.parse::<u64>().unwrap());
+        self.overrides.push(Override { name, action, expires_ms });
+    }
+
     // -- Configuration -------------------------------------------------------------------------
 
     /// Compiles the rules among the lines.
@@ -225,14 +245,15 @@ impl Conversation {
         let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("not a setting: {line}"));
         let words: Vec<&str> = value.split_whitespace().collect();
         match (key, &words[..]) {
-            ("block" | "allow" | "never-block" | "exceptions", _) => {}
+            ("block" | "allow" | "never-block" | "exceptions" | "site", _) => {}
             ("upstream", [address, options @ ..]) => self.upstreams.push(Upstream {
                 address: SocketAddr::new(address.parse().unwrap(), 53),
                 transport: options.first().map_or(Transport::Udp, |word| parse_transport(word)),
             }),
             ("profile", [number, options @ ..]) => {
                 let number: usize = number.parse().unwrap();
-                self.policies.resize(number.max(self.policies.len() - 1) + 1, self.policies[0]);
+                let usual = self.policies[0].clone();
+                self.policies.resize(number.max(self.policies.len() - 1) + 1, usual);
                 for option in options {
                     set_policy(&mut self.policies[number], option);
                 }
@@ -278,7 +299,7 @@ pub fn bit(category: &str) -> u8 {
     found.unwrap_or_else(|| panic!("no category {category}")).0
 }
 
-fn set_policy(policy: &mut Policy<'static>, option: &str) {
+fn set_policy(policy: &mut Policy, option: &str) {
     let (key, value) = option.split_once('=').unwrap();
     match key {
         "enabled" => {
@@ -289,7 +310,10 @@ fn set_policy(policy: &mut Policy<'static>, option: &str) {
         "reason" => {
             policy.reason = if value == "request" { Reason::Request } else { Reason::Operator };
         }
-        "operator" => policy.operator = String::leak(value.replace('_', " ")),
+        "operator" => policy.set_operator(&value.replace('_', " ")),
+        "search" => policy.search = restriction(value),
+        "video" => policy.video = restriction(value),
+        "closed" => policy.is_closed = value == "yes",
         "page4" => policy.page.ipv4 = Some(value.parse().unwrap()),
         "page6" => policy.page.ipv6 = Some(value.parse().unwrap()),
         "ttl" => policy.ttl_s = value.parse().unwrap(),
@@ -308,8 +332,17 @@ fn set_policy(policy: &mut Policy<'static>, option: &str) {
     }
 }
 
+fn restriction(word: &str) -> Restriction {
+    match word {
+        "off" => Restriction::Off,
+        "moderate" => Restriction::Moderate,
+        "strict" => Restriction::Strict,
+        _ => panic!("off, moderate or strict, not {word}"),
+    }
+}
+
 /// A filter of the rules among the lines: `block: NAME [SCOPE] [CATEGORY]`, `allow:` likewise,
-/// `never-block: NAME`.
+/// `never-block: NAME`, `site: NAME search|video [STRICT MODERATE]`.
 fn filter(lines: &[&str]) -> Filter<Vec<u8>> {
     let mut compiler = Compiler::new(1);
     for &(bit, name) in CATEGORIES {
@@ -325,6 +358,14 @@ fn filter(lines: &[&str]) -> Filter<Vec<u8>> {
             "allow" => RuleAction::Allow,
             "never-block" => {
                 compiler.never_block(&name(), Scope::Subtree).unwrap();
+                continue;
+            }
+            "site" => {
+                let kind = if words[1] == "video" { SiteKind::Video } else { SiteKind::Search };
+                let hosts: Vec<Name> =
+                    words[2..].iter().map(|host| Name::from_text(host).unwrap()).collect();
+                let hosts = hosts.first().zip(hosts.get(1));
+                compiler.rewrite(&name(), kind, hosts).unwrap();
                 continue;
             }
             _ => continue,

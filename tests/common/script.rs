@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use filter_core::Action;
 use filter_core::gateway::Transport;
 
 use crate::conversation::{Conversation, Done, is_said, parse_transport};
@@ -58,6 +59,11 @@ impl Conversation {
             ("TIME_PASSES", [seconds]) => {
                 self.now_ms += (seconds.parse::<f64>().unwrap() * 1000.0).round() as u64;
                 self.tick()
+            }
+            ("SAY", [word, name, seconds]) => {
+                let action = if *word == "allow" { Action::Allow } else { Action::Block };
+                self.say(action, name, seconds);
+                Vec::new()
             }
             ("RELOAD", []) => {
                 self.load(details);

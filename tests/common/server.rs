@@ -39,10 +39,17 @@ impl Place {
 
     /// Puts an image that blocks these names in the place of the one there was.
     pub fn write_image(&self, blocked: &[&str]) {
+        self.write_image_of(blocked, 0);
+    }
+
+    /// The same; the image's list may get so many days old.
+    pub fn write_image_of(&self, blocked: &[&str], expires_days: u16) {
         self.images.set(self.images.get() + 1);
         let mut compiler = Compiler::new(self.images.get());
         compiler.category(20, "gambling").unwrap();
-        let list = compiler.list(ListInfo::new("demo", CategorySet::of(20))).unwrap();
+        let list = compiler
+            .list(ListInfo { expires_days, ..ListInfo::new("demo", CategorySet::of(20)) })
+            .unwrap();
         for name in blocked {
             let name = name.parse().unwrap();
             compiler.rule(&name, Scope::Subtree, Action::Block, list).unwrap();

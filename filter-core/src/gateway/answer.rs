@@ -5,9 +5,11 @@
 //! not for the next (RFC 6891 section 6.1.1), the rest is optional, and what is not passed on
 //! need not be inspected.
 
+use core::net::IpAddr;
+
 use domain::base::iana::{OptRcode, Rcode, Rtype};
 use domain::base::{Message, ParsedName, ParsedRecord, RecordSection};
-use domain::rdata::Soa;
+use domain::rdata::{A, Aaaa, Soa};
 
 use super::question::{Question, Spelling};
 use super::settings::Settings;
@@ -154,6 +156,15 @@ impl PlacedRecord<'_> {
     pub(super) fn ttl_offset(&self) -> usize {
         let data_len = usize::from(self.parsed.rdlen());
         self.data_end.saturating_sub(data_len).saturating_sub(PlacedRecord::TTL_AND_LEN_LEN)
+    }
+
+    /// The address in an A or AAAA record.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.parsed.rtype() {
+            Rtype::A => Some(self.parsed.to_record::<A>().ok()??.data().addr().into()),
+            Rtype::AAAA => Some(self.parsed.to_record::<Aaaa>().ok()??.data().addr().into()),
+            _ => None,
+        }
     }
 
     /// The minimum of an SOA record.

@@ -9,10 +9,10 @@ use domain::base::iana::{OptRcode, Rtype};
 use heapless::Vec;
 
 use super::Context;
-use super::policy::{BlockAnswer, Policy, Reason};
 use super::question::Question;
 use super::reply::{Content, ReasonText, Statement};
 use crate::name::Name;
+use crate::policy::{BlockAnswer, Policy, Reason};
 use crate::rule::CategorySet;
 use crate::verdict::{Hit, Trigger};
 
@@ -21,7 +21,7 @@ pub(super) fn block<D: AsRef<[u8]>>(
     question: &Question,
     hit: &Hit,
     is_cloaked: bool,
-    policy: &Policy<'_>,
+    policy: &Policy,
     context: &Context<'_, D>,
 ) -> Statement {
     let answer = match policy.answer(hit.categories) {
@@ -67,10 +67,10 @@ fn is_all_blocked_below<D: AsRef<[u8]>>(
     question: &Question,
     hit: &Hit,
     is_cloaked: bool,
-    policy: &Policy<'_>,
+    policy: &Policy,
     context: &Context<'_, D>,
 ) -> bool {
-    if context.exceptions.may_be_above_one(&question.name) {
+    if context.may_be_above_allowed(&question.name) {
         return false;
     }
     if matches!(hit.trigger, Trigger::Suffix { .. }) && !is_cloaked {
@@ -82,12 +82,12 @@ fn is_all_blocked_below<D: AsRef<[u8]>>(
         && child.extend_from_slice(question.name.as_wire()).is_ok();
     // The longest names have none below them.
     let child = Name::from_wire(&child).ok().filter(|_| is_child);
-    child.is_none_or(|child| context.filter.check(&child, policy.enabled).is_block())
+    child.is_none_or(|child| context.check(&child, policy).is_block())
 }
 
 /// Why: the law before the operator before the people who asked for it (RFC 8914 sections 4.16
 /// to 4.18).
-fn reason(categories: CategorySet, policy: &Policy<'_>) -> ExtendedErrorCode {
+pub(super) fn reason(categories: CategorySet, policy: &Policy) -> ExtendedErrorCode {
     if categories.intersects(CategorySet::MANDATED) {
         return ExtendedErrorCode::CENSORED;
     }
@@ -102,7 +102,7 @@ fn reason(categories: CategorySet, policy: &Policy<'_>) -> ExtendedErrorCode {
 /// blocking system", 2005).
 fn text<D: AsRef<[u8]>>(
     categories: CategorySet,
-    policy: &Policy<'_>,
+    policy: &Policy,
     context: &Context<'_, D>,
 ) -> ReasonText {
     let mut text = ReasonText::new();
@@ -114,7 +114,7 @@ fn text<D: AsRef<[u8]>>(
         named.map_or("blocked", |(_, name)| name)
     };
     let category = cut(category, CATEGORY_LEN_MAX);
-    let operator = cut(policy.operator, OPERATOR_LEN_MAX);
+    let operator = policy.operator();
     let separator = if operator.is_empty() { "" } else { ", " };
     // Both fit, so nothing is lost.
     let _ = write!(text, "{category}{separator}{operator}");
@@ -122,7 +122,6 @@ fn text<D: AsRef<[u8]>>(
 }
 
 const CATEGORY_LEN_MAX: usize = 46;
-const OPERATOR_LEN_MAX: usize = 48;
 
 /// The beginning of a text, of at most so many octets, whole characters.
 fn cut(text: &str, len_max: usize) -> &str {

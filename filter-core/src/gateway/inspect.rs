@@ -4,7 +4,7 @@
 
 use super::Context;
 use super::answer::Answer;
-use super::policy::Policy;
+use crate::policy::Policy;
 use crate::verdict::{Hit, Tier, Verdict};
 
 /// What is to be done with an answer.
@@ -24,7 +24,7 @@ pub(super) enum Inspection {
 pub(super) fn inspect<D: AsRef<[u8]>>(
     answer: &Answer<'_>,
     own: Verdict,
-    policy: &Policy<'_>,
+    policy: &Policy,
     context: &Context<'_, D>,
 ) -> Inspection {
     let mut is_allowed = false;
@@ -36,7 +36,7 @@ pub(super) fn inspect<D: AsRef<[u8]>>(
     // Ends because a message has finitely many records.
     for record in answer.records() {
         let Ok(Some(target)) = record.target() else { continue };
-        match context.filter.check(&target, policy.enabled) {
+        match context.check(&target, policy) {
             Verdict::Block(hit) if !is_allowed || hit.tier == Tier::Mandated => {
                 return Inspection::Block(hit, true);
             }

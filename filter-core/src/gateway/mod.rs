@@ -25,10 +25,10 @@
 //!
 //! # Memory
 //!
-//! [`Gateway`]`<PENDING, CLIENTS, ANSWERS, OCTETS, MESSAGE>` takes about 430 octets for each query
+//! [`Gateway`]`<PENDING, CLIENTS, ANSWERS, OCTETS, MESSAGE>` takes about 500 octets for each query
 //! that can wait, 32 for each client with a budget, 32 for each answer in the cache and the
 //! `OCTETS` those lie in, and the longest `MESSAGE`: `Gateway<64, 64, 512, 65536, 1232>`, for a
-//! microcontroller, 114 kB. [`Gateway::new`] is `const` and all zeros, so a static of it takes no
+//! microcontroller, 119 kB. [`Gateway::new`] is `const` and all zeros, so a static of it takes no
 //! room in flash.
 
 mod actions;
@@ -42,10 +42,10 @@ mod event;
 mod exceptions;
 mod inspect;
 mod pending;
-mod policy;
 mod query;
 mod question;
 mod reply;
+mod restrict;
 mod serve;
 mod settings;
 mod special;
@@ -59,13 +59,16 @@ use self::query::UDP_LEN_MAX;
 use self::reply::Writer;
 use self::upstream::Upstreams;
 use crate::filter::Filter;
+use crate::name::Name;
+use crate::policy::{Override, Policy};
+use crate::rule::Action as RuleAction;
+use crate::verdict::Verdict;
 
 pub use self::actions::Actions;
 pub use self::budget::Budget;
 pub use self::counters::Counters;
 pub use self::event::{Action, Client, Event, Transport};
 pub use self::exceptions::Exceptions;
-pub use self::policy::{BlockAnswer, Page, Policy, Reason};
 pub use self::settings::Settings;
 pub use self::upstream::{Health, Upstream};
 
@@ -84,8 +87,9 @@ pub use self::upstream::{Health, Upstream};
 /// # #[cfg(feature = "build")] {
 /// use core::net::SocketAddr;
 /// use filter_core::compile::{Compiler, ListInfo};
-/// use filter_core::gateway::{Action, Client, Context, Event, Exceptions, Gateway, Policy};
-/// use filter_core::gateway::{Settings, Transport, Upstream};
+/// use filter_core::gateway::{Action, Client, Context, Event, Exceptions, Gateway, Settings};
+/// use filter_core::gateway::{Transport, Upstream};
+/// use filter_core::policy::Policy;
 /// use filter_core::{Action as RuleAction, CategorySet, Filter, Name, Scope};
 ///
 /// let mut compiler = Compiler::new(1);
@@ -106,6 +110,7 @@ pub use self::upstream::{Health, Upstream};
 ///     now_ms: 0,
 ///     filter: &filter,
 ///     exceptions: &Exceptions::of(&filter),
+///     overrides: &[],
 ///     policies: &[Policy::new(CategorySet::of(20))],
 ///     settings: &Settings::DEFAULT,
 ///     random: &mut || 4, // from the system's generator of random numbers
@@ -142,13 +147,34 @@ pub struct Context<'a, D> {
     pub filter: &'a Filter<D>,
     /// Names above those the filter allows.
     pub exceptions: &'a Exceptions,
+    /// What the operator said since the filter was made.
+    pub overrides: &'a [Override],
     /// What is blocked, by [`Client::profile`].
-    pub policies: &'a [Policy<'a>],
+    pub policies: &'a [Policy],
     /// Times, limits and budgets.
     pub settings: &'a Settings,
     /// Numbers nobody can foresee, from a cryptographic generator: ids, ports and spellings are
     /// made of them, some ten for a query.
     pub random: &'a mut dyn FnMut() -> u32,
+}
+
+impl<D: AsRef<[u8]>> Context<'_, D> {
+    /// What holds for a name under a policy.
+    fn check(&self, name: &Name, policy: &Policy) -> Verdict {
+        let verdict = self.filter.check(name, policy.enabled);
+        Override::revise(verdict, name, self.overrides, self.now_ms)
+    }
+
+    /// Whether a name below this one may be allowed.
+    fn may_be_above_allowed(&self, name: &Name) -> bool {
+        let is_above = |other: &Override| {
+            other.action == RuleAction::Allow
+                && other.holds(self.now_ms)
+                && other.name.is_within(name)
+                && other.name != *name
+        };
+        self.exceptions.may_be_above_one(name) || self.overrides.iter().any(is_above)
+    }
 }
 
 impl<
@@ -232,4 +258,4 @@ impl<
 }
 
 /// What the [module](self) says of its size.
-const _: () = assert!(size_of::<Gateway<64, 64, 512, 65536, 1232>>() <= 114_000);
+const _: () = assert!(size_of::<Gateway<64, 64, 512, 65536, 1232>>() <= 119_000);

@@ -11,6 +11,8 @@ use super::cache::Kind;
 use super::event::Transport;
 use super::query::Asker;
 use super::question::{Question, Spelling};
+use crate::name::Name;
+use crate::rewrites::HOST_LEN_MAX;
 
 /// Places for `PENDING` who wait, and as many questions.
 pub(super) struct Pending<const PENDING: usize> {
@@ -26,6 +28,9 @@ pub(super) struct Pending<const PENDING: usize> {
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) question: Question,
+    /// The name on the wire that those who wait have asked for, when `question` is about the host
+    /// that stands for it; see [`restrict`](super::restrict).
+    pub(super) origin: Option<Origin>,
     pub(super) kind: Kind,
     pub(super) sent: Sent,
     /// How often time ran out.
@@ -33,6 +38,15 @@ pub(super) struct Place {
     /// Upstreams that had nothing to say about it, one bit each.
     pub(super) excluded: u8,
     pub(super) began_ms: u64,
+}
+
+impl Place {
+    /// What those who wait have asked.
+    pub(super) fn asked(&self) -> Question {
+        let origin = self.origin.as_ref().and_then(|origin| Name::from_wire(origin).ok());
+        let name = origin.unwrap_or_else(|| self.question.name.clone());
+        Question { name, ..self.question }
+    }
 }
 
 /// The last query that was sent for a question.
@@ -47,6 +61,9 @@ pub(super) struct Sent {
     pub(super) is_spelling_secret: bool,
     pub(super) deadline_ms: u64,
 }
+
+/// A name that leads to another one: short, for a place holds one whether it needs it or not.
+pub(super) type Origin = Vec<u8, HOST_LEN_MAX>;
 
 impl<const PENDING: usize> Pending<PENDING> {
     pub(super) const fn new() -> Pending<PENDING> {
@@ -75,9 +92,15 @@ impl<const PENDING: usize> Pending<PENDING> {
         })
     }
 
-    /// The place where this question is on its way.
-    pub(super) fn find_kind(&self, question: &Question, kind: Kind) -> Option<usize> {
-        self.find(question).find(|(_, place)| place.kind == kind).map(|(index, _)| index)
+    /// The place where this question is on its way, for those who asked for this origin.
+    pub(super) fn find_kind(
+        &self,
+        question: &Question,
+        kind: Kind,
+        origin: Option<&Origin>,
+    ) -> Option<usize> {
+        let is_it = |place: &Place| place.kind == kind && place.origin.as_ref() == origin;
+        self.find(question).find(|(_, place)| is_it(place)).map(|(index, _)| index)
     }
 
     /// Lets someone wait for the answer to a question that is on its way in a place.

@@ -5,20 +5,22 @@ use core::net::IpAddr;
 
 use domain::base::iana::exterr::ExtendedErrorCode;
 use domain::base::iana::{Class, OptRcode, Rcode};
-use domain::base::message_builder::{AdditionalBuilder, PushError};
+use domain::base::message_builder::{AdditionalBuilder, AnswerBuilder, PushError};
 use domain::base::name::Name as WireName;
 use domain::base::opt::{ExtendedError, OptHeader};
 use domain::base::{CharStr, Header, HeaderCounts, MessageBuilder, Serial, StaticCompressor, Ttl};
 use domain::dep::octseq::str::Str;
-use domain::rdata::{A, Aaaa, Hinfo, Soa};
+use domain::rdata::{A, Aaaa, Cname, Hinfo, Soa};
 use heapless::{String, Vec};
 
 use super::answer::Answer;
+use super::pending::Origin;
 use super::query::{Asker, UDP_LEN_MAX};
 use super::question::{HEADER_LEN, Question};
 use crate::rule::CategorySet;
 
 /// What we say to someone, or what an upstream said.
+#[allow(clippy::large_enum_variant, reason = "there is no heap to put the larger one on")]
 pub(super) enum Reply<'r> {
     Say(Statement),
     Relay(&'r Answer<'r>, Age),
@@ -48,8 +50,18 @@ pub(super) enum Content {
     Negative,
     /// An address, in an A or an AAAA record.
     Address(IpAddr),
+    /// A host that stands for the name asked for, and its addresses; an SOA record when it has
+    /// none.
+    Alias(Alias),
     /// What stands for all types at once (RFC 8482 section 4.2).
     Any,
+}
+
+/// See [`Content::Alias`].
+pub(super) struct Alias {
+    /// The host on the wire.
+    pub(super) host: Origin,
+    pub(super) addresses: Vec<IpAddr, 8>,
 }
 
 impl Statement {
@@ -205,12 +217,14 @@ fn compose<const MESSAGE: usize>(
     builder.push((owner, question.qtype, question.class))?;
     let ttl = Ttl::from_secs(statement.ttl_s);
     let mut builder = builder.answer();
-    match statement.content {
-        Content::Address(IpAddr::V4(address)) => {
-            builder.push((owner, Class::IN, ttl, A::new(address)))?;
-        }
-        Content::Address(IpAddr::V6(address)) => {
-            builder.push((owner, Class::IN, ttl, Aaaa::new(address)))?;
+    match &statement.content {
+        Content::Address(address) => push_address(&mut builder, owner, ttl, *address)?,
+        Content::Alias(alias) => {
+            let host = WireName::from_slice(&alias.host).map_err(|_| PushError::ShortBuf)?;
+            builder.push((owner, Class::IN, ttl, Cname::new(host)))?;
+            for &address in &alias.addresses {
+                push_address(&mut builder, host, ttl, address)?;
+            }
         }
         Content::Any => {
             let text = |text: &'static [u8]| CharStr::from_octets(text);
@@ -221,13 +235,30 @@ fn compose<const MESSAGE: usize>(
         Content::Empty | Content::Negative => {}
     }
     let mut builder = builder.authority();
-    if let Content::Negative = statement.content {
+    let is_negative = match &statement.content {
+        Content::Negative => true,
+        Content::Alias(alias) => alias.addresses.is_empty(),
+        Content::Empty | Content::Address(_) | Content::Any => false,
+    };
+    if is_negative {
         let root = WireName::root_ref;
         let (hour, day) = (Ttl::from_secs(3600), Ttl::from_secs(86_400));
         let soa = Soa::new(root(), root(), Serial(1), hour, hour, day, ttl);
         builder.push((owner, Class::IN, ttl, soa))?;
     }
     compose_opt(&mut builder.additional(), asker, statement)
+}
+
+fn push_address<const MESSAGE: usize>(
+    builder: &mut AnswerBuilder<StaticCompressor<&mut Vec<u8, MESSAGE>>>,
+    owner: &WireName<[u8]>,
+    ttl: Ttl,
+    address: IpAddr,
+) -> Result<(), PushError> {
+    match address {
+        IpAddr::V4(address) => builder.push((owner, Class::IN, ttl, A::new(address))),
+        IpAddr::V6(address) => builder.push((owner, Class::IN, ttl, Aaaa::new(address))),
+    }
 }
 
 fn compose_opt<const MESSAGE: usize>(

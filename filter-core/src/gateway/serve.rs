@@ -12,12 +12,13 @@ use super::cache::Kind;
 use super::event::Client;
 use super::inspect::{Inspection, inspect};
 use super::pending::Place;
-use super::policy::Policy;
 use super::query::{Asker, Received, read};
 use super::question::Question;
 use super::reply::{Age, Content, Reply, Statement};
+use super::restrict::{Detour, alias, detour, origin};
 use super::special::{Special, special};
 use super::{Context, Gateway};
+use crate::policy::Policy;
 use crate::verdict::Verdict;
 
 impl<
@@ -65,7 +66,16 @@ impl<
         let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
             return self.refuse(asker, &question, "unknown client");
         };
-        let own = context.filter.check(&question.name, policy.enabled);
+        if policy.is_closed {
+            self.counters.refused += 1;
+            let statement = Statement::new(OptRcode::SERVFAIL);
+            return self.say(
+                asker,
+                Some(&question),
+                statement.because(ExtendedErrorCode::NOT_READY),
+            );
+        }
+        let own = context.check(&question.name, policy);
         if let Verdict::Block(hit) = own {
             let statement = block(&question, &hit, false, policy, context);
             return self.say(asker, Some(&question), statement);
@@ -74,6 +84,16 @@ impl<
             self.counters.local += 1;
             return self.say(asker, Some(&question), statement);
         }
+        let host = match detour(&question, policy, context) {
+            Some(Detour::Say(statement)) => {
+                self.counters.local += 1;
+                return self.say(asker, Some(&question), statement);
+            }
+            Some(Detour::Ask(host)) => Some(host),
+            None => None,
+        };
+        let origin = host.as_ref().and_then(|_| origin(&question));
+        let sought = host.as_ref().unwrap_or(&question);
         if !asker.recursion_desired {
             // Answers from the cache would tell one client what others asked.
             self.counters.refused += 1;
@@ -84,16 +104,16 @@ impl<
         let kind =
             Kind { dnssec_ok: asker.dnssec_ok(), checking_disabled: asker.checking_disabled };
         let now_ms = context.now_ms;
-        if let Some(kept) = self.cache.get(&question, kind, now_ms) {
+        if let Some(kept) = self.cache.get(sought, kind, now_ms) {
             self.counters.cached += 1;
             let ttl_max_s = context.settings.ttl_max_s;
             let age = Age { age_s: kept.age_s, left_s: kept.left_s, ttl_max_s };
-            let reply = judge(&kept.answer, age, own, policy, context);
+            let reply = judge(&question, &kept.answer, age, own, policy, context);
             self.counters.count_reply(&reply);
             self.writer.write(asker, Some(&question), &reply);
             return Work::Reply(asker.client);
         }
-        if let Some(index) = self.pending.find_kind(&question, kind) {
+        if let Some(index) = self.pending.find_kind(sought, kind, origin.as_ref()) {
             self.counters.joined += 1;
             self.pending.join(index, asker);
             return Work::Done;
@@ -104,8 +124,10 @@ impl<
         let Some(upstream) = self.upstreams.choose(now_ms, None, 0) else {
             return self.say(asker, Some(&question), failure());
         };
-        let sent = self.draw(&question.name, upstream, None, 0, context);
-        let place = Place { question, kind, sent, timeouts: 0, excluded: 0, began_ms: now_ms };
+        let sent = self.draw(&sought.name, upstream, None, 0, context);
+        let question = sought.clone();
+        let place =
+            Place { question, origin, kind, sent, timeouts: 0, excluded: 0, began_ms: now_ms };
         match self.pending.begin(place, asker) {
             Some(index) => Work::Ask(index),
             None => Work::Done,
@@ -124,19 +146,19 @@ impl<
             self.pending.free(index);
             return None;
         };
-        let question = self.pending.get(index)?.question.clone();
+        let question = self.pending.get(index)?.asked();
         let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
             self.refuse(&asker, &question, "unknown client");
             return Some(asker.client);
         };
         // What was asked is decided anew: filter and policy may have changed meanwhile.
-        let own = context.filter.check(&question.name, policy.enabled);
+        let own = context.check(&question.name, policy);
         let answer = message.and_then(Answer::parse);
         let reply = match (&answer, own) {
             (Some(answer), own) => {
                 let left_s = answer.lifetime_s(context.settings);
                 let age = Age { age_s: 0, left_s, ttl_max_s: context.settings.ttl_max_s };
-                judge(answer, age, own, policy, context)
+                judge(&question, answer, age, own, policy, context)
             }
             (None, Verdict::Block(hit)) => {
                 Reply::Say(block(&question, &hit, false, policy, context))
@@ -173,7 +195,7 @@ impl<
 
 /// What is answered here: special names, unless allowed on purpose, and ANY, which asks for
 /// everything and is told that there is no such answer (RFC 8482).
-fn local(question: &Question, own: Verdict, policy: &Policy<'_>) -> Option<Statement> {
+fn local(question: &Question, own: Verdict, policy: &Policy) -> Option<Statement> {
     let negative = |rcode| Some(Statement::with_content(rcode, Content::Negative, policy.ttl_s));
     let loopback = |address: IpAddr| {
         let content = Content::Address(address);
@@ -195,20 +217,23 @@ fn local(question: &Question, own: Verdict, policy: &Policy<'_>) -> Option<State
     }
 }
 
-/// What an answer leads to: itself, a block, or that there is none.
+/// What an answer leads to: itself, a block, or that there is none. It may be about the host that
+/// stands for the name asked for.
 fn judge<'r, D: AsRef<[u8]>>(
+    question: &Question,
     answer: &'r Answer<'r>,
     age: Age,
     own: Verdict,
-    policy: &Policy<'_>,
+    policy: &Policy,
     context: &Context<'_, D>,
 ) -> Reply<'r> {
     match inspect(answer, own, policy, context) {
         Inspection::Block(hit, is_cloaked) => {
-            Reply::Say(block(&answer.question, &hit, is_cloaked, policy, context))
+            Reply::Say(block(question, &hit, is_cloaked, policy, context))
         }
         // An upstream's would not have been taken: this is what we remember of a failure.
         Inspection::Pass if answer.rcode() == Rcode::SERVFAIL => Reply::Say(failure()),
+        Inspection::Pass if answer.question != *question => Reply::Say(alias(answer, age, policy)),
         Inspection::Pass => Reply::Relay(answer, age),
     }
 }

@@ -17,17 +17,17 @@ pub(super) enum Special {
 /// What is answered for this name, whatever the type. `keeps_resolver` is
 /// [`Policy::keeps_resolver`](super::Policy::keeps_resolver).
 pub(super) fn special(name: &Name, keeps_resolver: bool) -> Option<Special> {
-    if let Some(&(_, special)) = ZONES.iter().find(|(zone, _)| is_in(name, zone)) {
+    if let Some(&(_, special)) = ZONES.iter().find(|(zone, _)| name.is_within_wire(zone)) {
         return Some(special);
     }
-    if keeps_resolver && RESOLVER_CHECKS.iter().any(|zone| is_in(name, zone)) {
+    if keeps_resolver && RESOLVER_CHECKS.iter().any(|zone| name.is_within_wire(zone)) {
         return Some(Special::NxDomain);
     }
     // All rows of the long table are below it.
-    if !is_in(name, b"\x04arpa\0") {
+    if !name.is_within_wire(b"\x04arpa\0") {
         return None;
     }
-    let zone = PRIVATE_REVERSE_ZONES.iter().find(|zone| is_in(name, zone))?;
+    let zone = PRIVATE_REVERSE_ZONES.iter().find(|zone| name.is_within_wire(zone))?;
     // The zone itself exists, and is empty (RFC 6303 section 3).
     let is_apex = name.as_wire().len() == zone.len();
     Some(if is_apex { Special::NoData } else { Special::NxDomain })
@@ -92,21 +92,6 @@ const PRIVATE_REVERSE_ZONES: &[&[u8]] = &[
     b"\x01b\x01e\x01f\x03ip6\x04arpa\0",
     b"\x018\x01b\x01d\x010\x011\x010\x010\x012\x03ip6\x04arpa\0",
 ];
-
-/// Whether the name is the zone, a name on the wire, or below it.
-fn is_in(name: &Name, zone: &[u8]) -> bool {
-    let wire = name.as_wire();
-    let Some(extra) = wire.len().checked_sub(zone.len()) else { return false };
-    if !wire.ends_with(zone) {
-        return false;
-    }
-    // The zone has to begin where a label does. Ends because `at` grows.
-    let mut at = 0;
-    while at < extra {
-        at += wire.get(at).map_or(extra, |&length| usize::from(length)) + 1;
-    }
-    at == extra
-}
 
 #[cfg(test)]
 mod tests {

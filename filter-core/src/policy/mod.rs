@@ -1,9 +1,38 @@
-//! What a place does about verdicts: plain values, made by the caller for each profile and read
-//! by the gateway at every query and every answer.
+//! What a place does about verdicts: who is kept from what, when, and how that is answered.
+//!
+//! A [`Policy`] is what holds for one client now: plain values, read by the gateway at every query
+//! and every answer. [`Policies`] are what an image brings for a whole place: profiles, the hours at
+//! which they change, and which client has which. Whoever runs the gateway makes the one out of the
+//! other, when the minute changes. An [`Override`] is what the operator said since.
+//!
+//! ```text
+//! policy section ─► Policies ── profile, Clock ──► Policy ─┐
+//!                       └────── address, MAC ────► profile ┼─► gateway
+//!                                              Override ───┘
+//! ```
+
+#[cfg(feature = "build")]
+mod build;
+mod clients;
+mod overrides;
+mod schedule;
+mod section;
+mod time_zone;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use heapless::String;
+
+use crate::rewrites::Restriction;
 use crate::rule::CategorySet;
+
+#[cfg(feature = "build")]
+pub use self::build::{PolicyBuilder, PolicyError};
+pub use self::clients::ClientMatch;
+pub use self::overrides::Override;
+pub use self::schedule::{Days, Schedule};
+pub use self::section::{Clock, Policies, Profile};
+pub use self::time_zone::TimeZone;
 
 /// How a blocked name is answered.
 ///
@@ -48,23 +77,20 @@ pub struct Page {
 ///
 /// ```
 /// use filter_core::CategorySet;
-/// use filter_core::gateway::{BlockAnswer, Policy};
+/// use filter_core::policy::{BlockAnswer, Policy};
 ///
 /// let mut school = Policy::new(CategorySet::of(20).union(CategorySet::of(2)));
-/// school.operator = "School of Example";
+/// school.set_operator("School of Example");
 /// school.set_answer(CategorySet::of(20), BlockAnswer::NoData);
 /// assert_eq!(school.answer(CategorySet::of(20)), BlockAnswer::NoData);
 /// assert_eq!(school.answer(CategorySet::of(2)), BlockAnswer::NxDomain);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
     /// The categories that are blocked; the mandated ones always are.
     pub enabled: CategorySet,
     /// Who wants it.
     pub reason: Reason,
-    /// Who runs this place, as shown beside the category in the reason of a block. At most 48
-    /// octets of it are.
-    pub operator: &'a str,
     /// Where [`BlockAnswer::Page`] leads.
     pub page: Page,
     /// For how many seconds clients may keep what is not an upstream's answer: short, so that what
@@ -73,22 +99,49 @@ pub struct Policy<'a> {
     /// Whether browsers and systems are told to stay with this resolver: Firefox's canary
     /// `use-application-dns.net` and Apple's relay names do not exist then.
     pub keeps_resolver: bool,
+    /// Whether search engines are made to leave out what is not for children.
+    pub search: Restriction,
+    /// The same for video sites.
+    pub video: Restriction,
+    /// Whether nothing at all is answered but that this is not ready: what a place may want while
+    /// there is no list to go by.
+    pub is_closed: bool,
+    operator: String<{ OPERATOR_LEN_MAX }>,
     answers: [BlockAnswer; 32],
 }
 
-impl<'a> Policy<'a> {
+/// Octets of an operator's name that are shown.
+const OPERATOR_LEN_MAX: usize = 48;
+
+impl Policy {
     /// Blocks these categories in the name of the operator, as names that do not exist, for 30
     /// seconds, and keeps the resolver.
-    pub const fn new(enabled: CategorySet) -> Policy<'a> {
+    pub const fn new(enabled: CategorySet) -> Policy {
         Policy {
             enabled,
             reason: Reason::Operator,
-            operator: "",
             page: Page { ipv4: None, ipv6: None },
             ttl_s: 30,
             keeps_resolver: true,
+            search: Restriction::Off,
+            video: Restriction::Off,
+            is_closed: false,
+            operator: String::new(),
             answers: [BlockAnswer::NxDomain; 32],
         }
+    }
+
+    /// Who runs this place, as shown beside the category in the reason of a block.
+    pub fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// Names who runs this place. At most 48 octets of it are kept, whole characters.
+    pub fn set_operator(&mut self, operator: &str) {
+        let end = operator.floor_char_boundary(OPERATOR_LEN_MAX);
+        self.operator.clear();
+        // It was cut to fit.
+        let _ = self.operator.push_str(operator.get(..end).unwrap_or(""));
     }
 
     /// Answers names blocked in these categories this way.
