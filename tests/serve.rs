@@ -232,7 +232,7 @@ fn a_bad_image_is_reported_and_the_old_one_stays() {
     let place = Place::new(&["casino.example"]);
     let mut server = Server::start(&place, &["--upstream", &upstream()]);
     fs::write(place.path("x.gfi"), "half of an image").unwrap();
-    server.process.wait_for("the image is not reloaded, the old one stays");
+    server.process.wait_for("nothing is loaded anew, what there was stays");
     server.process.wait_for("hint: build it again");
     assert_eq!(server.ask("casino.example.").rcode, NXDOMAIN);
     assert!(server.status()["image"]["failure"].as_str().unwrap().contains("x.gfi"));

@@ -60,9 +60,15 @@ enum Command {
     Export(cmd::export::Args),
     Generate(cmd::generate::Args),
     #[cfg(target_os = "linux")]
-    Serve(cmd::serve::Args),
+    Serve(Box<cmd::serve::Args>),
     #[cfg(target_os = "linux")]
     Status(cmd::status::Args),
+    #[cfg(target_os = "linux")]
+    Allow(cmd::say::Allow),
+    #[cfg(target_os = "linux")]
+    Deny(cmd::say::Deny),
+    #[cfg(target_os = "linux")]
+    Forget(cmd::say::Forget),
 }
 
 impl Cli {
@@ -86,6 +92,12 @@ impl Cli {
             Command::Serve(args) => args.run(&output),
             #[cfg(target_os = "linux")]
             Command::Status(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Allow(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Deny(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Forget(args) => args.run(&output),
         }
     }
 }

@@ -75,6 +75,14 @@ fn announce(compiler: &mut Compiler, config: &Config, lists: &[ReadList]) -> any
     if !config.keywords.is_empty() {
         compiler.keywords(config.keywords.compile()?);
     }
+    for site in &config.sites {
+        let hosts = site.hosts.as_ref().map(|(strict, moderate)| (strict, moderate));
+        let lead = compiler.rewrite(&site.name, site.kind, hosts);
+        lead.with_context(|| format!("safe search of {}", site.name))?;
+    }
+    if let Some(policy) = &config.policy {
+        compiler.policy(policy.finish()?);
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use filter_core::{CategorySet, Filter, ListInfo, ListSet};
+use filter_core::{CategorySet, Filter, ListInfo, ListSet, SectionId};
 
 use crate::output::{Hint, hinted};
 
@@ -67,6 +67,14 @@ impl ImageFile {
     /// The filter.
     pub fn filter(&self) -> &Filter<Vec<u8>> {
         &self.filter
+    }
+
+    /// The octets of the policy section, if the image has one.
+    pub fn policy_section(&self) -> Option<&[u8]> {
+        let code = SectionId::Policy as u16;
+        let section = self.filter.sections().find(|section| section.code == code)?;
+        let start = section.offset as usize;
+        self.filter.as_bytes().get(start..start.checked_add(section.len_octets as usize)?)
     }
 
     /// The categories with these ids; all when there are none.

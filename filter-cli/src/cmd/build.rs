@@ -158,6 +158,7 @@ impl Args {
         if self.config.is_none() && !self.lists.is_empty() {
             config.lists.clear();
             config.keywords = Keywords::default();
+            (config.policy, config.sites) = (None, Vec::new());
         }
         config.add_lists(&self.lists)?;
         Ok(config)

@@ -28,7 +28,8 @@ use phrases::{Language, Phrases, fill};
 #[command(after_help = "\
 Examples:
   gardefou explain www.example.com
-  gardefou explain --lang fr --categories adult www.example.com")]
+  gardefou explain --lang fr --categories adult www.example.com
+  gardefou explain --admin /run/gardefou/admin.sock --client 192.168.1.7 www.example.com")]
 pub struct Args {
     /// The image to ask
     #[arg(long, value_name = "IMAGE", default_value = crate::image::DEFAULT_PATH)]
@@ -36,6 +37,14 @@ pub struct Args {
     /// The enabled categories; all of them when left out, the mandated ones in any case
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
+    /// Ask the running server with this socket what it would answer now
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["image", "categories", "lang"])]
+    admin: Option<PathBuf>,
+    /// ... to the client with this address
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "ADDRESS", requires = "admin")]
+    client: Option<std::net::IpAddr>,
     /// The language of the answer; that of the environment when left out
     #[arg(long, value_name = "LANGUAGE")]
     lang: Option<Language>,
@@ -50,6 +59,12 @@ impl Args {
     /// # Errors
     /// When the image cannot be asked, or the name is none.
     pub fn run(&self, output: &Output) -> anyhow::Result<ExitStatus> {
+        #[cfg(target_os = "linux")]
+        if let Some(admin) = &self.admin {
+            let (name, client) = (self.name.clone(), self.client);
+            let answer = crate::serve::Request::Explain { name, client }.send(admin)?;
+            return super::say::show(&answer, output);
+        }
         let image = ImageFile::open(&self.image)?;
         let enabled = image.enabled(&self.categories)?;
         let name = check::name(self.name.trim().as_bytes()).map_err(|why| {

@@ -10,6 +10,8 @@ pub mod generate;
 pub mod info;
 pub mod lint;
 #[cfg(target_os = "linux")]
+pub mod say;
+#[cfg(target_os = "linux")]
 pub mod serve;
 #[cfg(target_os = "linux")]
 pub mod status;

@@ -4,15 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::output::{ExitStatus, Output};
-use crate::serve::{self, AnswerArgument, Listen, Options, Source};
+use crate::serve::{self, AnswerArgument, Listen, Options, Source, Wishes, WithoutImage};
 
 /// Serve DNS, and block what is listed
 ///
 /// Answers blocked names itself and asks the upstreams about all others, over UDP and TCP. What
 /// answers lead to (CNAME, HTTPS) is looked at too. Nothing is logged about who asks or what.
 ///
-/// The image is loaded again on SIGHUP, and when the file is another one; a new one that is not
-/// sound is reported, and the old one stays. SIGTERM and SIGINT end the server. Sockets that
+/// Image and policy are loaded again on SIGHUP, and when a file is another one; what is not sound is
+/// reported, and what there was stays. SIGTERM and SIGINT end the server. Sockets that
 /// systemd has opened are used instead of --listen.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 ended by a signal, 2 error.", after_long_help = LONG_HELP)]
@@ -34,15 +34,33 @@ pub struct Args {
     /// Left out, it is the name servers of /etc/resolv.conf.
     #[arg(long = "upstream", value_name = "ADDRESS[:PORT]", value_parser = address)]
     upstreams: Vec<SocketAddr>,
-    /// The categories to block; all of them when left out, the mandated ones in any case
+    /// Who is kept from what, when, and how that is answered; without it, the image says
+    ///
+    /// `blocklists/policy.toml` is one, with all there is to say. The file is read again when it
+    /// changes.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The profile of clients that the policy does not list
+    #[arg(long, value_name = "ID")]
+    profile: Option<String>,
+    /// The categories to block, in all profiles; the mandated ones in any case
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
-    /// How to answer blocked names, in all categories or in one: nxdomain, nodata, null, refused
+    /// How to answer blocked names, in all categories or in one: nxdomain, nodata, null, page, refused
     #[arg(long = "answer", value_name = "[CATEGORY=]ANSWER")]
     answers: Vec<AnswerArgument>,
+    /// The address of a page that explains, for the answer `page`; one of IPv4 and one of IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    page: Vec<IpAddr>,
     /// Who runs this place, to be shown with the reason of a block
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    operator: String,
+    #[arg(long, value_name = "TEXT")]
+    operator: Option<String>,
+    /// What to do while there is no sound image
+    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    without_image: WithoutImage,
+    /// Answer nothing while the image is older than one of its lists may get
+    #[arg(long)]
+    closed_when_expired: bool,
     /// Threads that answer, each with a cache of its own
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -73,6 +91,8 @@ Examples:
   gardefou serve                                  at port 5300 of this machine, to try it
   gardefou serve --image school.gfi --listen 192.168.1.1 --user nobody
   gardefou serve --upstream 192.0.2.53 --upstream 2001:db8::53
+  gardefou serve --profile school --operator 'School of Example'
+  gardefou serve --policy policy.toml --admin /run/gardefou/admin.sock
   gardefou serve --categories adult,gambling --answer nodata --answer adult=null";
 
 impl Args {
@@ -86,10 +106,17 @@ impl Args {
             source: Source {
                 file: self.image.clone(),
                 cache: self.cache.clone(),
-                categories: self.categories.clone(),
-                answers: self.answers.clone(),
-                operator: self.operator.clone(),
+                wishes: Wishes {
+                    file: self.policy.clone(),
+                    profile: self.profile.clone(),
+                    categories: self.categories.clone(),
+                    answers: self.answers.clone(),
+                    page: self.page.clone(),
+                    operator: self.operator.clone(),
+                },
+                closes_when_expired: self.closed_when_expired,
             },
+            without_image: self.without_image,
             listen: match self.listen.as_slice() {
                 [] => Listen::Loopback,
                 addresses => Listen::At(addresses.to_vec()),

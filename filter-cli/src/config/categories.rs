@@ -18,6 +18,8 @@ pub struct Category {
     pub bit: u8,
     /// The word used in manifests, on the command line and in output.
     pub id: String,
+    /// What profiles do about it, where they say no more: a word of theirs.
+    default: String,
 }
 
 /// The file holds more for people and other tools, so unknown fields are fine here.
@@ -32,6 +34,8 @@ struct File {
 struct Row {
     bit: Spanned<u8>,
     id: Spanned<String>,
+    #[serde(default)]
+    default: String,
 }
 
 impl Categories {
@@ -55,7 +59,7 @@ impl Categories {
                 let hint = "use up to 64 of a-z, 0-9, `_` and `-`".to_owned();
                 document.problem(problems, row.id.span(), "not an id", hint);
             } else {
-                categories.0.push(Category { bit, id: id.clone() });
+                categories.0.push(Category { bit, id: id.clone(), default: row.default });
             }
         }
         categories.0.sort_by_key(|category| category.bit);
@@ -65,6 +69,12 @@ impl Categories {
     /// The category with this id.
     pub fn find(&self, id: &str) -> Option<&Category> {
         self.0.iter().find(|category| category.id == id)
+    }
+
+    /// Those with this default; `None` when no category has it.
+    pub fn with_default(&self, default: &str) -> Option<CategorySet> {
+        let found = self.0.iter().filter(|category| category.default == default);
+        found.map(Category::set).reduce(CategorySet::union)
     }
 
     /// All of them, in the order of their bits.

@@ -169,6 +169,24 @@ impl<'a> Document<'a> {
         self.problem(problems, id.span(), message, categories.hint());
     }
 
+    /// What a word stands for; one that stands for nothing is reported.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        problems: &mut Problems,
+        word: Option<Spanned<String>>,
+        known: &[(&str, T)],
+    ) -> Option<T> {
+        let word = word?;
+        let found = known.iter().find(|(known, _)| known == word.get_ref());
+        if found.is_none() {
+            let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+            let message = format!("unknown word `{}`", word.get_ref());
+            let hint = format!("use one of {}", words.join(", "));
+            self.problem(problems, word.span(), message, hint);
+        }
+        found.map(|(_, value)| *value)
+    }
+
     /// Line and column of a span, from 1.
     pub(super) fn position(&self, span: &Range<usize>) -> (usize, usize) {
         position(self.text, span.start)

@@ -8,7 +8,10 @@ use toml::Spanned;
 
 use super::categories::is_id;
 use super::document::Document;
-use super::{Categories, Config, Keywords, Limits, ListSource, NeverBlock, Problems, read_text};
+use super::{
+    Categories, Config, Keywords, Limits, ListSource, NeverBlock, Problems, policy, read_text,
+    sites,
+};
 use crate::embedded::Place;
 use crate::lists::{Format, Options};
 
@@ -23,24 +26,14 @@ struct Manifest {
     list: Vec<ListTable>,
     keywords: Option<KeywordsTable>,
     never_block: Option<FileTable>,
-    /// Data for gateways; not part of an image yet.
-    #[serde(rename = "rewrites")]
-    _rewrites: Option<RewritesTable>,
+    policy: Option<FileTable>,
+    safe_search: Option<FileTable>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileTable {
     path: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RewritesTable {
-    #[serde(rename = "safe_search")]
-    _safe_search: Option<String>,
-    #[serde(rename = "canary")]
-    _canary: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +90,10 @@ pub(super) fn load(place: Place) -> Result<Config, Problems> {
     let categories = reader.categories(manifest.categories);
     let keywords = reader.keywords(manifest.keywords, &categories);
     let never_block = reader.never_block(manifest.never_block);
+    let policy = reader.file(manifest.policy, |place, text, problems| {
+        policy::read(place, text, &categories, problems)
+    });
+    let sites = reader.file(manifest.safe_search, sites::read).unwrap_or_default();
     let limits = reader.limits(manifest.build);
     let mut lists: Vec<ListSource> = Vec::new();
     for table in manifest.list {
@@ -107,7 +104,7 @@ pub(super) fn load(place: Place) -> Result<Config, Problems> {
     }
     reader.problems.into_result()?;
     let title = manifest.title.unwrap_or_default();
-    Ok(Config { title, limits, categories, lists, keywords, never_block, place })
+    Ok(Config { title, limits, categories, lists, keywords, never_block, policy, sites, place })
 }
 
 struct Reader<'a> {
@@ -118,13 +115,21 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn categories(&mut self, table: Option<FileTable>) -> Categories {
-        let place = match table {
-            Some(table) => self.place.beside(&table.path),
-            None => Place::built_in_manifest().beside("categories.toml"),
-        };
-        let text = read_text(&place, &mut self.problems);
-        let read = |text: String| Categories::read(&place, &text, &mut self.problems);
-        text.map(read).unwrap_or_default()
+        match table {
+            Some(table) => self.file(Some(table), Categories::read).unwrap_or_default(),
+            None => super::built_in_categories(&mut self.problems),
+        }
+    }
+
+    /// What the file a table names is read as, if there is such a table.
+    fn file<T>(
+        &mut self,
+        table: Option<FileTable>,
+        read: impl FnOnce(&Place, &str, &mut Problems) -> T,
+    ) -> Option<T> {
+        let place = self.place.beside(&table?.path);
+        let text = read_text(&place, &mut self.problems)?;
+        Some(read(&place, &text, &mut self.problems))
     }
 
     fn never_block(&mut self, table: Option<FileTable>) -> NeverBlock {
@@ -242,14 +247,7 @@ impl Reader<'_> {
     }
 
     fn choice<T: Copy>(&mut self, word: Option<Spanned<String>>, known: &[(&str, T)]) -> Option<T> {
-        let word = word?;
-        let found = known.iter().find(|(known, _)| known == word.get_ref());
-        if found.is_none() {
-            let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-            let message = format!("unknown word `{}`", word.get_ref());
-            self.problem(&word, message, format!("use one of {}", words.join(", ")));
-        }
-        found.map(|(_, value)| *value)
+        self.document.choice(&mut self.problems, word, known)
     }
 
     fn problem<T>(

@@ -6,14 +6,18 @@
 
 mod categories;
 mod document;
+mod hours;
 mod keywords;
 mod manifest;
 mod never_block;
 mod on_the_line;
+mod policy;
+mod sites;
 
 use std::path::{Path, PathBuf};
 
 use filter_core::CategorySet;
+use filter_core::policy::PolicyBuilder;
 
 use crate::embedded::Place;
 use crate::lists::Options;
@@ -23,6 +27,8 @@ pub use document::Problems;
 pub use keywords::{Expectation, Keywords};
 pub use never_block::{NeverBlock, NeverBlocked, Overlaps};
 pub use on_the_line::ListArgument;
+pub use policy::BLOCK_ANSWERS;
+pub use sites::Site;
 
 /// What a build is made from.
 #[derive(Clone, Debug)]
@@ -41,6 +47,10 @@ pub struct Config {
     pub keywords: Keywords,
     /// The names never to block.
     pub never_block: NeverBlock,
+    /// Who is kept from what.
+    pub policy: Option<PolicyBuilder>,
+    /// The names that are led to hosts that restrict themselves.
+    pub sites: Vec<Site>,
 }
 
 /// What stops a build until someone has looked at it.
@@ -121,6 +131,28 @@ impl Config {
     pub fn add_lists(&mut self, arguments: &[ListArgument]) -> anyhow::Result<()> {
         on_the_line::add(self, arguments)
     }
+}
+
+/// Reads a policy apart from a manifest, with the categories of the binary.
+///
+/// # Errors
+/// [`Problems`], all that were found.
+pub fn load_policy(path: &Path) -> Result<PolicyBuilder, Problems> {
+    let mut problems = Problems::default();
+    let categories = built_in_categories(&mut problems);
+    let place = Place::Disk(path.to_owned());
+    let text = read_text(&place, &mut problems);
+    let read = |text: String| policy::read(&place, &text, &categories, &mut problems);
+    let policy = text.map(read).unwrap_or_default();
+    problems.into_result()?;
+    Ok(policy)
+}
+
+/// The categories in the binary.
+fn built_in_categories(problems: &mut Problems) -> Categories {
+    let place = Place::built_in_manifest().beside("categories.toml");
+    let text = read_text(&place, problems);
+    text.map(|text| Categories::read(&place, &text, problems)).unwrap_or_default()
 }
 
 fn default_manifest() -> Place {

@@ -1,32 +1,43 @@
-//! The image that is served and what is blocked of it: takes the options of the command line, gives
-//! [`Loaded`], which workers read at every event. Also tells when the file is another one.
+//! The image that is served and what is done with it: takes the options of the command line, gives
+//! [`Loaded`], which workers read at every event. Also tells when a file is another one.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use filter_core::CategorySet;
-use filter_core::gateway::{BlockAnswer, Exceptions, Policy};
+use filter_core::compile::Compiler;
+use filter_core::gateway::Exceptions;
+use filter_core::policy::{Clock, Policy};
 
+use super::profiles::{Profiles, Wishes};
 use crate::assemble;
 use crate::image::ImageFile;
 use crate::output::Output;
 
-/// Where the image comes from, and what is blocked of it.
+/// Where the image comes from, and what is done with it.
 pub struct Source {
     /// The image; without one, it is built from the lists in the binary.
     pub file: Option<PathBuf>,
     /// Where a build keeps lists that were read.
     pub cache: Option<PathBuf>,
-    /// The ids of the categories that are blocked; all when there are none.
-    pub categories: Vec<String>,
-    /// How blocked names are answered; later ones win.
-    pub answers: Vec<AnswerArgument>,
-    /// Who runs this place.
-    pub operator: String,
+    /// What is said about profiles.
+    pub wishes: Wishes,
+    /// Whether nothing is answered while the image is older than its lists may get.
+    pub closes_when_expired: bool,
+}
+
+/// What is done while there is no sound image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WithoutImage {
+    /// End, so that nobody is listening
+    Stop,
+    /// Answer everybody that this is not ready (SERVFAIL)
+    Closed,
+    /// Let everything through, what the law forbids included
+    Open,
 }
 
 /// An image in service.
@@ -38,9 +49,17 @@ pub(super) struct Loaded {
     /// When the file was written; unknown for the lists in the binary.
     pub(super) written: Option<SystemTime>,
     pub(super) since: SystemTime,
-    policy: Policy<'static>,
-    operator: Arc<str>,
+    pub(super) profiles: Arc<Profiles>,
+    /// How old the lists may get that may get least old.
+    age_max: Option<Duration>,
+    closes_when_expired: bool,
+    /// Whether this stands for an image that is not there; and whether nothing is let through then.
+    pub(super) stand_in: Option<IsClosed>,
 }
+
+/// Whether nothing is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IsClosed(pub(super) bool);
 
 /// So many rules are walked over in some ten milliseconds.
 const RULES_AT_ONCE: u32 = 50_000;
@@ -55,10 +74,10 @@ pub(super) struct Stamp {
 }
 
 impl Source {
-    /// Opens and verifies the image. The stamp is that from before it was read, so that a file
-    /// written to meanwhile is read again.
-    pub(super) fn load(&self, output: &Output) -> anyhow::Result<(Loaded, Option<Stamp>)> {
-        let stamp = self.stamp();
+    /// Opens and verifies the image, and reads the policy. The stamps are those from before they were
+    /// read, so that a file written to meanwhile is read again.
+    pub(super) fn load(&self, output: &Output) -> anyhow::Result<(Loaded, Option<Stamps>)> {
+        let stamps = self.stamps();
         let image = match &self.file {
             Some(path) => ImageFile::open(path)?,
             None => {
@@ -66,97 +85,92 @@ impl Source {
                 ImageFile::from_octets(Path::new("built-in"), octets)?
             }
         };
-        let mut policy = Policy::new(image.enabled(&self.categories)?);
-        for AnswerArgument { category, answer } in &self.answers {
-            let categories = match category {
-                Some(id) => image.enabled(std::slice::from_ref(id))?,
-                None => CategorySet::ALL,
-            };
-            policy.set_answer(categories, *answer);
-        }
         let written = self.file.as_ref().and_then(|path| fs::metadata(path).ok()?.modified().ok());
         let loaded = Loaded {
+            written,
+            closes_when_expired: self.closes_when_expired,
+            ..Loaded::new(image, &self.wishes)?
+        };
+        let is_short = loaded.image.filter().rule_count() <= RULES_AT_ONCE;
+        Ok((if is_short { loaded.with_exceptions() } else { loaded }, stamps))
+    }
+
+    /// What is served while there is no sound image.
+    pub(super) fn stand_in(&self, is_closed: bool) -> anyhow::Result<Loaded> {
+        let octets = Compiler::new(0).finish()?.octets;
+        let image = ImageFile::from_octets(Path::new("none"), octets)?;
+        let loaded = Loaded::new(image, &Wishes::default())?;
+        Ok(Loaded { stand_in: Some(IsClosed(is_closed)), ..loaded }.with_exceptions())
+    }
+
+    /// What the files are known by now, if they are there.
+    pub(super) fn stamps(&self) -> Option<Stamps> {
+        let files = [self.file.as_ref(), self.wishes.file.as_ref()];
+        files.into_iter().flatten().map(|path| stamp(path)).collect()
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Stamp {
+        inode: metadata.ino(),
+        len_octets: metadata.len(),
+        changed_ns: (metadata.mtime(), metadata.mtime_nsec()),
+    })
+}
+
+/// Those of all files that are served.
+pub(super) type Stamps = Vec<Stamp>;
+
+impl Loaded {
+    fn new(image: ImageFile, wishes: &Wishes) -> anyhow::Result<Loaded> {
+        let days = image.filter().lists().map(|list| list.expires_days).filter(|&days| days > 0);
+        let age_max = days.min().map(|days| Duration::from_secs(86_400 * u64::from(days)));
+        Ok(Loaded {
+            profiles: Arc::new(Profiles::load(wishes, &image)?),
             image: Arc::new(image),
             // Always safe. Finding them takes a walk over all rules, for which no query should wait
             // where there are many; see `Loaded::with_exceptions`.
             exceptions: Exceptions::UNKNOWN,
             knows_exceptions: false,
-            written,
+            written: None,
             since: SystemTime::now(),
-            policy,
-            operator: self.operator.as_str().into(),
-        };
-        let is_short = loaded.image.filter().rule_count() <= RULES_AT_ONCE;
-        Ok((if is_short { loaded.with_exceptions() } else { loaded }, stamp))
-    }
-
-    /// What the file is known by now, if it is there.
-    pub(super) fn stamp(&self) -> Option<Stamp> {
-        let metadata = fs::metadata(self.file.as_ref()?).ok()?;
-        Some(Stamp {
-            inode: metadata.ino(),
-            len_octets: metadata.len(),
-            changed_ns: (metadata.mtime(), metadata.mtime_nsec()),
+            age_max,
+            closes_when_expired: false,
+            stand_in: None,
         })
     }
-}
 
-impl Loaded {
     /// The same, knowing which names are above an allowed one.
     pub(super) fn with_exceptions(&self) -> Loaded {
         Loaded {
             image: Arc::clone(&self.image),
             exceptions: Exceptions::of(self.image.filter()),
             knows_exceptions: true,
-            operator: Arc::clone(&self.operator),
+            profiles: Arc::clone(&self.profiles),
             ..*self
         }
     }
 
-    pub(super) fn policy(&self) -> Policy<'_> {
-        // A copy, because a policy borrows what lies beside it here.
-        let mut policy: Policy<'_> = self.policy;
-        policy.operator = &self.operator;
-        policy
+    /// Whether the image is older than one of its lists may get. Without a clock nobody can tell.
+    pub(super) fn is_expired(&self, clock: Clock) -> bool {
+        let age = self.written.and_then(|written| written.elapsed().ok());
+        clock != Clock::Unset && age.zip(self.age_max).is_some_and(|(age, age_max)| age > age_max)
     }
-}
 
-/// An answer of the command line: `ANSWER` for all categories, `CATEGORY=ANSWER` for one.
-#[derive(Clone, Debug)]
-pub struct AnswerArgument {
-    category: Option<String>,
-    answer: BlockAnswer,
-}
-
-impl FromStr for AnswerArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<AnswerArgument, String> {
-        let (category, word) = match text.split_once('=') {
-            Some((category, word)) => (Some(category.to_owned()), word),
-            None => (None, text),
+    /// What each profile means now.
+    pub(super) fn policies(&self, clock: Clock) -> Vec<Policy> {
+        let mut policies = self.profiles.at(clock);
+        let is_closed = match self.stand_in {
+            Some(IsClosed(is_closed)) => is_closed,
+            None => self.closes_when_expired && self.is_expired(clock),
         };
-        let answer = match word {
-            "nxdomain" => BlockAnswer::NxDomain,
-            "nodata" => BlockAnswer::NoData,
-            "null" => BlockAnswer::NullAddress,
-            "refused" => BlockAnswer::Refused,
-            _ => return Err(format!("`{word}` is none of nxdomain, nodata, null, refused")),
-        };
-        Ok(AnswerArgument { category, answer })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_for_one_category_or_all() {
-        let argument: AnswerArgument = "adult=null".parse().unwrap();
-        assert_eq!(argument.category.as_deref(), Some("adult"));
-        assert_eq!(argument.answer, BlockAnswer::NullAddress);
-        assert!("nodata".parse::<AnswerArgument>().unwrap().category.is_none());
-        assert!("adult=page".parse::<AnswerArgument>().unwrap_err().contains("`page`"));
+        for policy in &mut policies {
+            policy.is_closed = is_closed;
+            if self.stand_in.is_some() {
+                policy.enabled = CategorySet::EMPTY;
+            }
+        }
+        policies
     }
 }

@@ -27,10 +27,14 @@
 mod admin;
 mod connections;
 mod datagrams;
+mod explain;
 mod image;
 mod metrics;
+mod neighbors;
+mod overrides;
 mod ports;
 mod privileges;
+mod profiles;
 mod reload;
 mod sockets;
 mod status;
@@ -52,19 +56,25 @@ use filter_core::gateway::{Budget, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-use crate::output::{Output, hinted};
+use crate::output::{Output, hinted, report};
 
-pub use self::image::{AnswerArgument, Source};
+pub use self::admin::{Answer, Request};
+pub use self::image::{Source, WithoutImage};
+pub use self::profiles::{AnswerArgument, Wishes};
 pub use self::sockets::Listen;
 pub use self::status::Status;
 
+use self::image::{Loaded, Stamps};
+use self::overrides::Overrides;
 use self::status::Overseer;
 use self::worker::Crew;
 
 /// What is served, where, and to whom.
 pub struct Options {
-    /// The image and what is blocked of it.
+    /// The image and what is done with it.
     pub source: Source,
+    /// What is done while there is none.
+    pub without_image: WithoutImage,
     /// Where clients ask.
     pub listen: Listen,
     /// Who is asked; the name servers of the system when there are none.
@@ -90,7 +100,7 @@ pub struct Options {
 /// is lost.
 pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
     let upstreams = upstreams::choose(&options.upstreams)?;
-    let (loaded, stamp) = options.source.load(output)?;
+    let (loaded, stamps) = options.first_image(output)?;
     let current = Arc::new(ArcSwap::from_pointee(loaded));
 
     privileges::allow_more_files();
@@ -104,8 +114,9 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
     }
 
     let settings = options.settings();
-    let (crew, mut lost) = Crew::start(sockets, &upstreams, &settings, &current)?;
-    let overseer = Rc::new(Overseer::new(crew, Arc::clone(&current), addresses));
+    let overrides = Arc::new(Overrides::new());
+    let (crew, mut lost) = Crew::start(sockets, &upstreams, &settings, &current, &overrides)?;
+    let overseer = Rc::new(Overseer::new(crew, Arc::clone(&current), overrides, addresses));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -113,7 +124,7 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
         let hangup = signal(SignalKind::hangup())?;
         tokio::task::spawn_local(reload::keep_current(
             Arc::new(options.source),
-            stamp,
+            stamps,
             hangup,
             Rc::clone(&overseer),
             *output,
@@ -147,6 +158,20 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
 }
 
 impl Options {
+    /// The image that is served first: what stands for it, when it is not there and the place wants
+    /// to go on.
+    fn first_image(&self, output: &Output) -> anyhow::Result<(Loaded, Option<Stamps>)> {
+        let error = match self.source.load(output) {
+            Err(error) if self.without_image != WithoutImage::Stop => error,
+            result => return result,
+        };
+        let is_closed = self.without_image == WithoutImage::Closed;
+        let stand_in = self.source.stand_in(is_closed)?;
+        let meanwhile = if is_closed { "nothing is answered" } else { "everything is let through" };
+        report(&error.context(format!("{meanwhile} until there is an image")));
+        Ok((stand_in, None))
+    }
+
     fn settings(&self) -> Settings {
         let budget = |per_second: Option<u32>, usual: Budget| match per_second {
             // As many at once as the usual budget has for its rate.

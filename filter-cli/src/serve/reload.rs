@@ -1,4 +1,4 @@
-//! The image stays current: on SIGHUP, and when the file is another one, the new image is loaded
+//! Image and policy stay current: on SIGHUP, and when a file is another one, both are loaded
 //! and verified aside, on a thread of its own, and takes the place of the old one. Whatever is
 //! wrong with it is reported, once, and the old one stays.
 
@@ -10,7 +10,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use super::image::{Source, Stamp};
+use super::image::{Source, Stamps};
 use super::status::Overseer;
 use super::systemd;
 use crate::output::{Output, hinted, report};
@@ -22,7 +22,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Keeps the image current; for ever.
 pub(super) async fn keep_current(
     source: Arc<Source>,
-    mut stamp: Option<Stamp>,
+    mut stamps: Option<Stamps>,
     mut hangup: Signal,
     overseer: Rc<Overseer>,
     output: Output,
@@ -36,21 +36,21 @@ pub(super) async fn keep_current(
             _ = clock.tick() => false,
         };
         // A file that is gone is on its way to be replaced: there is nothing to be loaded yet.
-        let now = source.stamp();
-        if !is_asked && (now.is_none() || now == stamp) {
+        let now = source.stamps();
+        if !is_asked && (now.is_none() || now == stamps) {
             continue;
         }
         systemd::reloading();
         match overseer.reload(&source, output).await {
             Ok(read) => {
-                stamp = read;
+                stamps = read;
                 output.notice(overseer.loaded_notice());
                 systemd::ready();
                 overseer.find_exceptions().await;
             }
             Err(error) => {
-                stamp = now;
-                report(&error.context("the image is not reloaded, the old one stays"));
+                stamps = now;
+                report(&error.context("nothing is loaded anew, what there was stays"));
                 systemd::ready();
             }
         }
@@ -59,15 +59,15 @@ pub(super) async fn keep_current(
 
 impl Overseer {
     /// Loads the image, and puts it in the place of the one there is.
-    async fn reload(&self, source: &Arc<Source>, output: Output) -> anyhow::Result<Option<Stamp>> {
+    async fn reload(&self, source: &Arc<Source>, output: Output) -> anyhow::Result<Option<Stamps>> {
         let source = Arc::clone(source);
         let loaded = spawn_blocking(move || source.load(&output)).await;
         let result = loaded.unwrap_or_else(|_| {
             Err(hinted("loading it went wrong", "this is a bug; please report it"))
         });
-        let result = result.map(|(loaded, stamp)| {
+        let result = result.map(|(loaded, stamps)| {
             self.current().store(Arc::new(loaded));
-            stamp
+            stamps
         });
         self.set_failure(result.as_ref().err());
         result

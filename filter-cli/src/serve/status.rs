@@ -14,7 +14,9 @@ use filter_core::gateway::{Counters, Upstream};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::image::Loaded;
+use super::image::{IsClosed, Loaded};
+use super::overrides::{OverrideRow, Overrides};
+use super::profiles;
 use super::worker::{Account, Crew};
 use crate::image::ImageFile;
 use crate::report::grouped;
@@ -26,6 +28,7 @@ const TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Overseer {
     crew: Crew,
     current: Arc<ArcSwap<Loaded>>,
+    overrides: Arc<Overrides>,
     listen: Vec<SocketAddr>,
     began: Instant,
     /// Why the last image was not taken.
@@ -43,6 +46,10 @@ pub struct Status {
     /// Over TCP, now.
     connections: usize,
     image: ImageStatus,
+    /// The profile of clients that are not listed.
+    profile: String,
+    /// What the operator has said since.
+    overrides: Vec<OverrideRow>,
     counters: Totals,
     upstreams: Vec<UpstreamStatus>,
 }
@@ -54,6 +61,8 @@ struct ImageStatus {
     names: u32,
     /// Since the file was written; absent for the lists in the binary.
     age_s: Option<u64>,
+    /// Whether it is older than one of its lists may get.
+    is_expired: bool,
     /// Since it was loaded.
     loaded_s: u64,
     /// Why a newer one was not taken.
@@ -88,14 +97,19 @@ impl Overseer {
     pub(super) fn new(
         crew: Crew,
         current: Arc<ArcSwap<Loaded>>,
+        overrides: Arc<Overrides>,
         listen: Vec<SocketAddr>,
     ) -> Overseer {
         let failure = RefCell::new(None);
-        Overseer { crew, current, listen, began: Instant::now(), failure }
+        Overseer { crew, current, overrides, listen, began: Instant::now(), failure }
     }
 
     pub(super) fn current(&self) -> &ArcSwap<Loaded> {
         &self.current
+    }
+
+    pub(super) fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     pub(super) fn set_failure(&self, error: Option<&anyhow::Error>) {
@@ -119,9 +133,12 @@ impl Overseer {
                 serial: image.filter().header().serial,
                 names: image.filter().rule_count(),
                 age_s: loaded.written.map(seconds_since),
+                is_expired: loaded.is_expired(profiles::clock()),
                 loaded_s: seconds_since(loaded.since),
                 failure: self.failure.borrow().clone(),
             },
+            profile: loaded.profiles.id(loaded.profiles.usual()).to_owned(),
+            overrides: self.overrides.rows(),
             counters: Totals::of(&accounts, image),
             upstreams: upstreams(&accounts),
         })
@@ -138,6 +155,11 @@ impl Overseer {
     /// What is said of an image that was loaded.
     pub(super) fn loaded_notice(&self) -> String {
         let loaded = self.current.load();
+        match loaded.stand_in {
+            Some(IsClosed(true)) => return "without an image, answering nothing".to_owned(),
+            Some(IsClosed(false)) => return "without an image, blocking nothing".to_owned(),
+            None => {}
+        }
         let image = &loaded.image;
         let names = grouped(image.filter().rule_count().into());
         let (path, serial) = (image.path().display(), image.filter().header().serial);
@@ -234,6 +256,9 @@ impl Status {
             family("image_age_seconds", "gauge", "Time since its file was written", &one(age_s));
         }
         let failed = u64::from(image.failure.is_some());
+        family("image_expired", "gauge", "Whether it is too old", &one(image.is_expired.into()));
+        let said = self.overrides.len() as u64;
+        family("overrides", "gauge", "Names the operator has spoken about since", &one(said));
         family("reload_failed", "gauge", "Whether a newer image was not taken", &one(failed));
         text
     }
@@ -251,11 +276,22 @@ impl Status {
         if let Some(age_s) = image.age_s {
             text += &format!(", written {} ago", span(age_s));
         }
+        if image.is_expired {
+            text += "\n           it is older than its lists may get: build or fetch it anew";
+        }
         if let Some(failure) = &image.failure {
             text += &format!("\n           a newer one was not taken: {failure}");
         }
         let listen: Vec<String> = self.listen.iter().map(SocketAddr::to_string).collect();
         text += &format!("\nlisten     {}, for {}\n", listen.join(", "), span(self.uptime_s));
+        text += &format!("profile    {}\n", self.profile);
+        for row in &self.overrides {
+            let left = row.left_s.map_or_else(
+                || "until the end".to_owned(),
+                |left_s| format!("for {} more", span(left_s)),
+            );
+            text += &format!("{:<10} {} {left}\n", row.action, row.name);
+        }
         for upstream in &self.upstreams {
             let health = if upstream.up { "up" } else { "down" };
             text += &format!("upstream   {} {health}\n", upstream.address);
@@ -271,7 +307,7 @@ impl Status {
 }
 
 /// A time in its largest unit.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),

@@ -13,6 +13,7 @@ use arc_swap::{ArcSwap, Cache};
 use filter_core::gateway::{
     Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport, Upstream,
 };
+use filter_core::policy::{Clock, Policy};
 use rand::Rng;
 use rand::rngs::ThreadRng;
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +23,10 @@ use tokio::time::MissedTickBehavior;
 use super::connections::{self, Connections};
 use super::datagrams::{self, Listener};
 use super::image::Loaded;
+use super::neighbors::Neighbors;
+use super::overrides::Overrides;
 use super::ports::Ports;
+use super::profiles;
 use super::sockets::Sockets;
 use super::streams::Streams;
 use super::ways::Ways;
@@ -52,19 +56,22 @@ impl Crew {
         upstreams: &[Upstream],
         settings: &Settings,
         current: &Arc<ArcSwap<Loaded>>,
+        overrides: &Arc<Overrides>,
     ) -> anyhow::Result<(Crew, mpsc::Receiver<()>)> {
         let (loss, lost) = mpsc::channel(1);
         let mut crew = Vec::new();
         for (number, sockets) in sockets.into_iter().enumerate() {
             let (sender, questions) = mpsc::channel(1);
             let (upstreams, settings) = (upstreams.to_vec(), *settings);
-            let (current, loss) = (Arc::clone(current), loss.clone());
+            let (current, overrides) = (Arc::clone(current), Arc::clone(overrides));
+            let loss = loss.clone();
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
-                    if let Err(error) = work(sockets, &upstreams, settings, current, questions) {
+                    let core = Core::new(&upstreams, settings, current, overrides);
+                    if let Err(error) = core.and_then(|core| work(sockets, core, questions)) {
                         report(&error);
                     }
                 })
@@ -102,9 +109,7 @@ impl Drop for Loss {
 /// What a thread does, until nobody has questions any more.
 fn work(
     sockets: Sockets,
-    upstreams: &[Upstream],
-    settings: Settings,
-    current: Arc<ArcSwap<Loaded>>,
+    core: Core,
     mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -114,7 +119,7 @@ fn work(
             .into_iter()
             .map(|socket| Listener::new(socket).map(Rc::new))
             .collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(upstreams, settings, current, listeners)?);
+        let worker = Rc::new(Worker::new(core, listeners));
         for (number, listener) in worker.listeners.iter().enumerate() {
             spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
         }
@@ -151,46 +156,85 @@ pub(super) struct Worker {
 struct Core {
     engine: Box<Engine>,
     current: Cache<Arc<ArcSwap<Loaded>>, Arc<Loaded>>,
+    overrides: Arc<Overrides>,
     settings: Settings,
     random: ThreadRng,
-    began: Instant,
+    neighbors: Neighbors,
+    clock: Clock,
+    /// What the profiles mean, and of what and when that was said.
+    policies: Vec<Policy>,
+    policies_of: Option<(*const Loaded, Clock)>,
 }
 
-impl Worker {
+impl Core {
     fn new(
         upstreams: &[Upstream],
         settings: Settings,
         current: Arc<ArcSwap<Loaded>>,
-        listeners: Vec<Rc<Listener>>,
-    ) -> anyhow::Result<Worker> {
+        overrides: Arc<Overrides>,
+    ) -> anyhow::Result<Core> {
         let mut engine = new_engine()?;
         engine.set_upstreams(upstreams);
-        let core = Core {
+        Ok(Core {
             engine,
             current: Cache::new(current),
+            overrides,
             settings,
             random: rand::rng(),
-            began: Instant::now(),
-        };
-        Ok(Worker {
+            neighbors: Neighbors::default(),
+            clock: Clock::Unset,
+            policies: Vec::new(),
+            policies_of: None,
+        })
+    }
+}
+
+impl Worker {
+    fn new(core: Core, listeners: Vec<Rc<Listener>>) -> Worker {
+        Worker {
             core: RefCell::new(core),
             listeners,
             ways: RefCell::default(),
             connections: Connections::default(),
             ports: Ports::default(),
             streams: Streams::default(),
-        })
+        }
     }
 
     /// Takes an event in, and does what it leads to. Nothing here waits.
-    pub(super) fn handle(self: &Rc<Self>, event: Event<'_>) {
-        let Core { engine, current, settings, random, began } = &mut *self.core.borrow_mut();
+    pub(super) fn handle(self: &Rc<Self>, mut event: Event<'_>) {
+        let Core {
+            engine,
+            current,
+            overrides,
+            settings,
+            random,
+            neighbors,
+            clock,
+            policies,
+            policies_of,
+        } = &mut *self.core.borrow_mut();
         let loaded = current.load();
+        if matches!(event, Event::Tick) || *clock == Clock::Unset {
+            *clock = by_minutes(profiles::clock());
+        }
+        let now = Some((Arc::as_ptr(loaded), *clock));
+        if *policies_of != now {
+            (*policies, *policies_of) = (loaded.policies(*clock), now);
+        }
+        if let Event::Query { client, .. } = &mut event {
+            let address = client.address.ip();
+            let knows_cards = loaded.profiles.know_cards();
+            let card = knows_cards.then(|| neighbors.card(address, Instant::now())).flatten();
+            client.profile = loaded.profiles.of(address, card);
+        }
+        let said = overrides.load();
         let context = Context {
-            now_ms: milliseconds(began.elapsed()),
+            now_ms: overrides.now_ms(),
             filter: loaded.image.filter(),
             exceptions: &loaded.exceptions,
-            policies: &[loaded.policy()],
+            overrides: &said,
+            policies,
             settings,
             random: &mut || random.next_u32(),
         };
@@ -222,9 +266,17 @@ impl Worker {
         let core = self.core.borrow();
         Account {
             counters: *core.engine.counters(),
-            upstreams: core.engine.upstreams(milliseconds(core.began.elapsed())).collect(),
+            upstreams: core.engine.upstreams(core.overrides.now_ms()).collect(),
             connections: self.connections.len(),
         }
+    }
+}
+
+/// The minute it is: nothing changes in between.
+fn by_minutes(clock: Clock) -> Clock {
+    match clock {
+        Clock::Unset => Clock::Unset,
+        Clock::Unix(unix_s) => Clock::Unix(unix_s - unix_s.rem_euclid(60)),
     }
 }
 
@@ -244,6 +296,6 @@ pub(super) fn client_key(address: IpAddr) -> u64 {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
