@@ -21,6 +21,7 @@ type Text = Spanned<String>;
 struct File {
     schema: Spanned<u32>,
     operator: Option<Text>,
+    contact: Option<Text>,
     time_zone: Option<Text>,
     default_profile: Option<Text>,
     unset_clock: Option<Text>,
@@ -131,6 +132,14 @@ impl Reader<'_, '_> {
             policy.set_operator(operator.get_ref());
             if policy.operator() != operator.get_ref() {
                 self.problem(operator, "longer than 48 bytes", "shorten it");
+            }
+        }
+        if let Some(contact) = &file.contact {
+            let uri = contact.get_ref();
+            policy.set_contact(uri);
+            if !uri.is_empty() && !is_contact(uri) {
+                let hint = "write one such as `mailto:appeal@cafe.example` or `tel:+221000000000`";
+                self.problem(contact, "not a mail or telephone URI of up to 64 bytes", hint);
             }
         }
         if let Some(ttl_s) = &file.ttl_s {
@@ -308,6 +317,14 @@ pub const BLOCK_ANSWERS: [(&str, BlockAnswer); 5] = [
 ];
 
 /// `192.0.2.1`, `192.0.2.0/24` and the same in IPv6.
+/// A mail or telephone URI (RFC 6068, RFC 3966), without what would have to be escaped in JSON.
+fn is_contact(uri: &str) -> bool {
+    let is_plain = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\');
+    let rest = uri.strip_prefix("mailto:").filter(|address| address.contains('@'));
+    let rest = rest.or_else(|| uri.strip_prefix("tel:"));
+    uri.len() <= 64 && rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_plain))
+}
+
 fn network(text: &str) -> Option<ClientMatch> {
     let (address, len) = match text.split_once('/') {
         Some((address, len)) => (address, Some(len.parse::<u8>().ok()?)),
@@ -339,6 +356,7 @@ mod tests {
         let section = load(
             r#"schema = 1
 operator = "Cyber Étoile"
+contact = "mailto:appel@etoile.example"
 time_zone = "Europe/Paris"
 default_profile = "open"
 page = ["192.0.2.1"]
@@ -380,6 +398,7 @@ mac = "02:00:5E:10:00:01"
         assert!(evening.enabled.contains(gaming));
         assert!(evening.enabled.contains(CategorySet::of(2).union(CategorySet::of(3))));
         assert_eq!(evening.operator(), "Cyber Étoile");
+        assert_eq!(evening.contact(), "mailto:appel@etoile.example");
         assert_eq!(evening.answer(CategorySet::of(2)), BlockAnswer::NoData);
         assert_eq!(evening.answer(CategorySet::of(3)), BlockAnswer::Page);
         assert_eq!(evening.answer(CategorySet::of(23)), BlockAnswer::NullAddress);

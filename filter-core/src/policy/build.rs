@@ -129,6 +129,7 @@ fn write_profile(section: &mut Vec<u8>, id: &str, policy: &Policy) {
         None => section.push(0),
     }
     write_text(section, policy.operator());
+    write_text(section, policy.contact());
     let code = |bit: u8| {
         let answer = policy.answer(CategorySet::of(bit));
         BLOCK_ANSWERS.iter().position(|&other| other == answer).unwrap_or(0) as u8
@@ -192,6 +193,7 @@ mod tests {
         policy.ttl_s = 60;
         policy.page = Page { ipv4: Some([192, 0, 2, 1].into()), ipv6: None };
         policy.set_operator("École d’exemple");
+        policy.set_contact("mailto:direction@ecole.example");
         policy.set_answer(CategorySet::of(31), BlockAnswer::Refused);
         policy.set_answer(CategorySet::of(2), BlockAnswer::Page);
         policy

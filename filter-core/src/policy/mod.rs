@@ -107,11 +107,14 @@ pub struct Policy {
     /// there is no list to go by.
     pub is_closed: bool,
     operator: String<{ OPERATOR_LEN_MAX }>,
+    contact: String<{ CONTACT_LEN_MAX }>,
     answers: [BlockAnswer; 32],
 }
 
 /// Octets of an operator's name that are shown.
 const OPERATOR_LEN_MAX: usize = 48;
+/// Octets of a contact.
+const CONTACT_LEN_MAX: usize = 64;
 
 impl Policy {
     /// Blocks these categories in the name of the operator, as names that do not exist, for 30
@@ -127,6 +130,7 @@ impl Policy {
             video: Restriction::Off,
             is_closed: false,
             operator: String::new(),
+            contact: String::new(),
             answers: [BlockAnswer::NxDomain; 32],
         }
     }
@@ -142,6 +146,16 @@ impl Policy {
         self.operator.clear();
         // It was cut to fit.
         let _ = self.operator.push_str(operator.get(..end).unwrap_or(""));
+    }
+
+    /// Where to appeal against a block: a `mailto:` or `tel:` URI, or nothing.
+    pub fn contact(&self) -> &str {
+        &self.contact
+    }
+
+    /// Tells where to appeal. One of more than 64 octets is left out, for half an address is none.
+    pub fn set_contact(&mut self, contact: &str) {
+        self.contact = String::try_from(contact).unwrap_or_default();
     }
 
     /// Answers names blocked in these categories this way.

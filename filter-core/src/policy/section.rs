@@ -6,7 +6,7 @@
 //! |---|---|
 //! | profile of clients not listed; whether an unset clock is taken lightly (0 or 1) | u8 each |
 //! | time zone | offset (i32), 0; or offset, 1, offset in summer (i32), and for its begin and its end: month, week, weekday (u8 each), seconds of that day (i32) |
-//! | profiles | count (u8); for each: id (text), categories (u32), reason, flags (bit 0: keeps the resolver), search, video (u8 each), time to live (u32), page for A (u8: 0 or 4, then the address), page for AAAA (u8: 0 or 16, then the address), operator (text), answers (16 octets, four bits for each category, lowest first) |
+//! | profiles | count (u8); for each: id (text), categories (u32), reason, flags (bit 0: keeps the resolver), search, video (u8 each), time to live (u32), page for A (u8: 0 or 4, then the address), page for AAAA (u8: 0 or 16, then the address), operator (text), contact (text), answers (16 octets, four bits for each category, lowest first) |
 //! | schedules | count (u8); for each: profile, action (0 block, 1 allow), days (u8 each, Monday lowest), from, to (u16, minutes), categories (u32) |
 //! | clients | count (u16); for each: profile, kind (u8: 4, 6 or 48), bits that count (u8), address; the first that is meant counts |
 
@@ -188,6 +188,7 @@ fn read_profile<'a>(octets: &mut Octets<'a>) -> Option<Profile<'a>> {
     let ipv6 = if octets.u8()? == 16 { Some(octets.array::<16>()?.into()) } else { None };
     policy.page = Page { ipv4, ipv6 };
     policy.set_operator(octets.text()?);
+    policy.set_contact(octets.text()?);
     for (index, pair) in (0u8..).zip(octets.array::<16>()?) {
         for (half, code) in [(0, pair & 0x0F), (1, pair >> 4)] {
             policy.set_answer(CategorySet::of(2 * index + half), block_answer(code)?);
