@@ -56,7 +56,7 @@ test() {
         cargo test --locked --workspace
         # Alone, filter-core has no features: what a device links is tested as such.
         cargo test --locked -p filter-core
-        cargo test --locked -p filter-core --features build,gateway
+        cargo test --locked -p filter-core --features build,structured-errors
         step nostd
         step no-panic
         step replay

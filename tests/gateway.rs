@@ -29,6 +29,9 @@ fn conversations_go_as_written() {
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("; "), "{file:?}: says what it shows in its first line");
+        if text.contains("structured-errors=") && !cfg!(feature = "structured-errors") {
+            continue;
+        }
         Conversation::replay(&file.file_name().unwrap().to_string_lossy(), &text, &|_| ());
     }
 }
@@ -45,7 +48,13 @@ fn query(name: &str, word: &str) -> Message {
         id: 7,
         rd: true,
         question: Some(Question { name: wire_name(name), rtype: rtype(word), class: 1 }),
-        edns: Some(Edns { udp_len: 1232, version: 0, dnssec_ok: false, errors: vec![] }),
+        edns: Some(Edns {
+            udp_len: 1232,
+            version: 0,
+            dnssec_ok: false,
+            option: None,
+            errors: vec![],
+        }),
         ..Message::default()
     }
 }

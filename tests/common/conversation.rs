@@ -277,6 +277,8 @@ impl Conversation {
             "negative-ttl-max" => settings.negative_ttl_max_s = value.parse().unwrap(),
             "queries" => settings.queries = budget(),
             "names" => settings.names = budget(),
+            #[cfg(feature = "structured-errors")]
+            "structured-errors" => settings.structured_errors = Some(value.parse().unwrap()),
             _ => panic!("no such setting: {option}"),
         }
     }
@@ -311,6 +313,7 @@ fn set_policy(policy: &mut Policy, option: &str) {
             policy.reason = if value == "request" { Reason::Request } else { Reason::Operator };
         }
         "operator" => policy.set_operator(&value.replace('_', " ")),
+        "contact" => policy.set_contact(value),
         "search" => policy.search = restriction(value),
         "video" => policy.video = restriction(value),
         "closed" => policy.is_closed = value == "yes",

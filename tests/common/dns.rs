@@ -88,6 +88,8 @@ pub struct Edns {
     pub udp_len: u16,
     pub version: u8,
     pub dnssec_ok: bool,
+    /// An option without data.
+    pub option: Option<u16>,
     /// Extended errors: `15 "text"`.
     pub errors: Vec<String>,
 }
@@ -148,7 +150,11 @@ impl Message {
                 u8::from(edns.dnssec_ok) << 7,
                 0,
             ]);
-            octets.extend([0, 0]);
+            octets.extend([0, if edns.option.is_some() { 4 } else { 0 }]);
+            if let Some(code) = edns.option {
+                octets.extend(code.to_be_bytes());
+                octets.extend([0, 0]);
+            }
         }
         octets
     }
@@ -190,11 +196,14 @@ impl Message {
                     assert_eq!(owner, ".");
                     message.rcode |= (ttl >> 24) as u16 * 16;
                     assert!(message.edns.is_none(), "a second OPT record");
+                    let (option, errors) = reader.options(end);
+                    assert!(option.is_none() || !message.qr, "the only option we send is 15");
                     message.edns = Some(Edns {
                         udp_len: class,
                         version: (ttl >> 16) as u8,
                         dnssec_ok: ttl >> 15 & 1 == 1,
-                        errors: reader.errors(end),
+                        option,
+                        errors,
                     });
                 } else {
                     assert_eq!(class, 1);
@@ -314,17 +323,20 @@ impl Reader<'_> {
         Some(*octets)
     }
 
-    /// The extended errors among the options up to `end`.
-    fn errors(&mut self, end: usize) -> Vec<String> {
-        let mut errors = Vec::new();
+    /// The options up to `end`: one without data, and extended errors.
+    fn options(&mut self, end: usize) -> (Option<u16>, Vec<String>) {
+        let (mut empty, mut errors) = (None, Vec::new());
         while self.at < end {
             let (code, len) = (self.u16(), usize::from(self.u16()));
-            assert_eq!(code, 15, "the only option we send");
+            if code != 15 {
+                assert_eq!((empty.replace(code), len), (None, 0));
+                continue;
+            }
             let reason = self.u16();
             let text = &self.octets[self.at..self.at + len - 2];
             errors.push(format!("{reason} \"{}\"", std::str::from_utf8(text).unwrap()));
             self.at += len - 2;
         }
-        errors
+        (empty, errors)
     }
 }

@@ -90,11 +90,12 @@ impl Conversation {
         self.done.extend(done);
     }
 
-    /// `QUERY who NAME IN TYPE [tcp] [noedns] [bufsize=N] [do] [cd] [ad] [nord] [id=N] ...`
+    /// `QUERY who NAME IN TYPE [tcp] [noedns] [bufsize=N] [option=N] [do] [cd] [ad] [nord] [id=N] ...`
     fn ask(&mut self, who: &str, words: &[&str]) -> Vec<Done> {
         let [name, class, word, options @ ..] = words else { panic!("{}", self.at) };
         let class = if *class == "CH" { 3 } else { 1 };
-        let mut edns = Edns { udp_len: 1232, version: 0, dnssec_ok: false, errors: vec![] };
+        let mut edns =
+            Edns { udp_len: 1232, version: 0, dnssec_ok: false, option: None, errors: vec![] };
         let mut query = Message {
             id: 1 + self.queries.len() as u16,
             rd: true,
@@ -108,6 +109,7 @@ impl Conversation {
                 ("noedns", _) => has_edns = false,
                 ("bufsize", number) => edns.udp_len = number.parse().unwrap(),
                 ("version", number) => edns.version = number.parse().unwrap(),
+                ("option", number) => edns.option = Some(number.parse().unwrap()),
                 ("do", _) => edns.dnssec_ok = true,
                 ("cd", _) => query.cd = true,
                 ("ad", _) => query.ad = true,

@@ -210,7 +210,13 @@ pub fn query(id: u16, name: &str) -> Vec<u8> {
         id,
         rd: true,
         question: Some(Question { name: wire_name(name), rtype: rtype("A"), class: 1 }),
-        edns: Some(Edns { udp_len: 1232, version: 0, dnssec_ok: false, errors: vec![] }),
+        edns: Some(Edns {
+            udp_len: 1232,
+            version: 0,
+            dnssec_ok: false,
+            option: None,
+            errors: vec![],
+        }),
         ..Message::default()
     };
     message.to_octets()

@@ -71,6 +71,12 @@ pub struct Args {
     /// Names not in the cache a client may ask about a second, to each worker; 0 for any number
     #[arg(long, value_name = "N", default_value_t = 20)]
     names_per_second: u32,
+    /// The EDNS option by which clients ask for reasons in JSON, a draft without a number yet
+    ///
+    /// draft-ietf-dnsop-structured-dns-error. One from 65001 on is for experiments (RFC 6891).
+    #[cfg(feature = "structured-errors")]
+    #[arg(long, value_name = "OPTION")]
+    structured_errors: Option<u16>,
     /// Whom to become when the sockets are bound; it has to be able to read the image
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -125,6 +131,8 @@ impl Args {
             workers: self.workers.into(),
             queries_per_second: limit(self.queries_per_second),
             names_per_second: limit(self.names_per_second),
+            #[cfg(feature = "structured-errors")]
+            structured_errors: self.structured_errors,
             user: self.user.clone(),
             admin: self.admin.clone(),
             metrics: self.metrics,

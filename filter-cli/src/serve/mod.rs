@@ -85,6 +85,9 @@ pub struct Options {
     pub queries_per_second: Option<u32>,
     /// New names a client may ask about each second; `None` for any number.
     pub names_per_second: Option<u32>,
+    /// The EDNS option that asks for structured errors.
+    #[cfg(feature = "structured-errors")]
+    pub structured_errors: Option<u16>,
     /// Whom to become when the sockets are bound.
     pub user: Option<String>,
     /// The socket `gardefou status` asks.
@@ -184,6 +187,8 @@ impl Options {
             source_ports: ports::COUNT,
             queries: budget(self.queries_per_second, Settings::DEFAULT.queries),
             names: budget(self.names_per_second, Settings::DEFAULT.names),
+            #[cfg(feature = "structured-errors")]
+            structured_errors: self.structured_errors,
             ..Settings::DEFAULT
         }
     }

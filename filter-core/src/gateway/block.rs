@@ -9,16 +9,21 @@ use domain::base::iana::{OptRcode, Rtype};
 use heapless::Vec;
 
 use super::Context;
+use super::query::Asker;
 use super::question::Question;
 use super::reply::{Content, ReasonText, Statement};
+#[cfg(feature = "structured-errors")]
+use super::structured::structured;
 use crate::name::Name;
 use crate::policy::{BlockAnswer, Policy, Reason};
 use crate::rule::CategorySet;
 use crate::verdict::{Hit, Trigger};
 
-/// What is said about a question whose name is blocked, or (`is_cloaked`) leads to a name that is.
+/// What is said to someone about a question whose name is blocked, or (`is_cloaked`) leads to a name
+/// that is.
 pub(super) fn block<D: AsRef<[u8]>>(
     question: &Question,
+    asker: &Asker,
     hit: &Hit,
     is_cloaked: bool,
     policy: &Policy,
@@ -51,13 +56,24 @@ pub(super) fn block<D: AsRef<[u8]>>(
         // An HTTPS or SVCB record would lead around the address.
         (BlockAnswer::NullAddress | BlockAnswer::Page, _) => negative(OptRcode::NOERROR),
     };
-    let is_forged = matches!(statement.content, Content::Address(_));
-    let mut statement = statement.because(reason(hit.categories, policy));
-    if is_forged {
-        statement = statement.because(ExtendedErrorCode::FORGED_ANSWER);
-    }
-    statement.text = text(hit.categories, policy, context);
+    let reason = reason(hit.categories, policy);
+    let category = category(hit.categories, context);
+    let mut statement = statement.because(reason);
     statement.blocked = hit.categories;
+    let is_structured = asker.wants_structured_errors();
+    if matches!(statement.content, Content::Address(_)) {
+        // Who is told why needs no address that is none (section 5.2 of the draft).
+        if is_structured {
+            statement.content = Content::Negative;
+        } else {
+            statement = statement.because(ExtendedErrorCode::FORGED_ANSWER);
+        }
+    }
+    statement.text = match is_structured {
+        #[cfg(feature = "structured-errors")]
+        true => structured(category, reason, policy),
+        _ => text(category, policy),
+    };
     statement
 }
 
@@ -97,23 +113,21 @@ pub(super) fn reason(categories: CategorySet, policy: &Policy) -> ExtendedErrorC
     }
 }
 
-/// `category, operator`. A mandated category is not named, and no list ever is: who could ask
-/// which of them holds a name could read the lists out (Clayton, "Failures in a hybrid content
+/// The category of a name, as it is told. A mandated one is not named, and no list ever is: who could
+/// ask which of them holds a name could read the lists out (Clayton, "Failures in a hybrid content
 /// blocking system", 2005).
-fn text<D: AsRef<[u8]>>(
-    categories: CategorySet,
-    policy: &Policy,
-    context: &Context<'_, D>,
-) -> ReasonText {
+fn category<'c, D: AsRef<[u8]>>(categories: CategorySet, context: &'c Context<'_, D>) -> &'c str {
+    if categories.intersects(CategorySet::MANDATED) {
+        return "required by law";
+    }
+    let lowest = categories.iter().next();
+    let named = context.filter.categories().find(|(bit, _)| Some(*bit) == lowest);
+    cut(named.map_or("blocked", |(_, name)| name), CATEGORY_LEN_MAX)
+}
+
+/// `category, operator`, for people.
+fn text(category: &str, policy: &Policy) -> ReasonText {
     let mut text = ReasonText::new();
-    let category = if categories.intersects(CategorySet::MANDATED) {
-        "required by law"
-    } else {
-        let lowest = categories.iter().next();
-        let named = context.filter.categories().find(|(bit, _)| Some(*bit) == lowest);
-        named.map_or("blocked", |(_, name)| name)
-    };
-    let category = cut(category, CATEGORY_LEN_MAX);
     let operator = policy.operator();
     let separator = if operator.is_empty() { "" } else { ", " };
     // Both fit, so nothing is lost.

@@ -49,6 +49,8 @@ mod restrict;
 mod serve;
 mod settings;
 mod special;
+#[cfg(feature = "structured-errors")]
+mod structured;
 mod upstream;
 
 use self::actions::Work;

@@ -1,12 +1,13 @@
 //! Reads what a client sent: takes a datagram, gives the question and the [`Asker`], or how to
 //! turn it down (RFC 1035 section 4.1, RFC 6891 for EDNS).
 
+use domain::base::Message;
 use domain::base::iana::{Class, Opcode, OptRcode, Rtype};
-use domain::base::opt::Opt;
-use domain::base::{Message, ParsedRecord};
+use domain::base::opt::{Opt, UnknownOptData};
 
 use super::event::{Client, Transport};
 use super::question::{Question, Spelling};
+use super::settings::Settings;
 
 /// The largest UDP reply, and what we announce to clients and upstreams: it passes every common
 /// path without being cut into fragments (RFC 9715).
@@ -33,6 +34,8 @@ pub(super) struct Asker {
 pub(super) struct Edns {
     udp_len: u16,
     pub(super) dnssec_ok: bool,
+    /// Whether reasons are wanted in JSON.
+    pub(super) structured_errors: bool,
 }
 
 /// What a datagram of a client is.
@@ -57,6 +60,10 @@ impl Asker {
         }
     }
 
+    pub(super) fn wants_structured_errors(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.structured_errors)
+    }
+
     pub(super) fn dnssec_ok(&self) -> bool {
         self.edns.is_some_and(|edns| edns.dnssec_ok)
     }
@@ -67,7 +74,7 @@ impl Asker {
 /// Served are standard queries with one question of class IN and nothing else but an OPT record
 /// of version 0. Zone transfers are refused; other types that are no types of data (RFC 6895
 /// section 3.1) are not implemented, ANY apart.
-pub(super) fn read(client: Client, octets: &[u8]) -> Received {
+pub(super) fn read(client: Client, octets: &[u8], settings: &Settings) -> Received {
     let Ok(message) = Message::from_slice(octets) else { return Received::Nothing };
     let header = message.header();
     if header.qr() {
@@ -94,7 +101,7 @@ pub(super) fn read(client: Client, octets: &[u8]) -> Received {
         return Received::Rejected(None, asker, OptRcode::FORMERR);
     };
     asker.spelling = spelling;
-    let version = match read_edns(message) {
+    let version = match read_edns(message, settings) {
         Ok(None) => 0,
         Ok(Some((edns, version))) => {
             asker.edns = Some(edns);
@@ -118,7 +125,10 @@ pub(super) fn read(client: Client, octets: &[u8]) -> Received {
 struct Malformed;
 
 /// The OPT record and its version.
-fn read_edns(message: &Message<[u8]>) -> Result<Option<(Edns, u8)>, Malformed> {
+fn read_edns(
+    message: &Message<[u8]>,
+    settings: &Settings,
+) -> Result<Option<(Edns, u8)>, Malformed> {
     let mut found = None;
     // Ends because the section has finitely many octets, and a record some.
     for record in message.additional().map_err(|_| Malformed)? {
@@ -126,16 +136,21 @@ fn read_edns(message: &Message<[u8]>) -> Result<Option<(Edns, u8)>, Malformed> {
         if record.rtype() != Rtype::OPT {
             continue;
         }
-        if found.is_some() || !record.owner().is_root() || !has_sound_options(&record) {
+        let options = record.to_record::<Opt<&[u8]>>().ok().flatten().ok_or(Malformed)?;
+        if found.is_some() || !record.owner().is_root() {
             return Err(Malformed);
         }
         let flags = record.ttl().as_secs();
-        let edns = Edns { udp_len: record.class().to_int(), dnssec_ok: flags >> 15 & 1 == 1 };
+        let edns = Edns {
+            udp_len: record.class().to_int(),
+            dnssec_ok: flags >> 15 & 1 == 1,
+            structured_errors: settings.structured_errors().is_some_and(|code| {
+                // Ends because each option has some octets.
+                let mut options = options.data().iter::<UnknownOptData<_>>().flatten();
+                options.any(|option| option.code().to_int() == code)
+            }),
+        };
         found = Some((edns, (flags >> 16) as u8));
     }
     Ok(found)
-}
-
-fn has_sound_options(record: &ParsedRecord<'_, [u8]>) -> bool {
-    record.to_record::<Opt<&[u8]>>().is_ok()
 }

@@ -39,8 +39,14 @@ pub(super) struct Statement {
     pub(super) blocked: CategorySet,
 }
 
-/// A short text for people.
-pub(super) type ReasonText = String<96>;
+/// A short text for people, or for programs.
+pub(super) type ReasonText = String<REASON_LEN_MAX>;
+
+/// What fits beside the longest question and an SOA record into the 512 octets everybody takes.
+#[cfg(feature = "structured-errors")]
+pub(super) const REASON_LEN_MAX: usize = 176;
+#[cfg(not(feature = "structured-errors"))]
+pub(super) const REASON_LEN_MAX: usize = 96;
 
 /// The records of a statement.
 pub(super) enum Content {
@@ -162,7 +168,7 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         }
     }
 
-    /// Says something ourselves: at most 430 octets, so every asker can take it.
+    /// Says something ourselves: at most 512 octets, so every asker can take it.
     fn state(&mut self, asker: &Asker, question: Option<&Question>, statement: &Statement) {
         if compose(&mut self.buffer, asker, question, statement).is_err() {
             // Does not happen while a datagram fits; an empty message is not sent.

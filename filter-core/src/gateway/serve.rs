@@ -36,7 +36,7 @@ impl<
         message: &[u8],
         context: &mut Context<'_, D>,
     ) -> Work<'a> {
-        let received = read(client, message);
+        let received = read(client, message, context.settings);
         let is_query = !matches!(received, Received::Nothing);
         if !is_query || !self.clients.admit_query(client.key, context.now_ms, context.settings) {
             self.counters.dropped += 1;
@@ -77,7 +77,7 @@ impl<
         }
         let own = context.check(&question.name, policy);
         if let Verdict::Block(hit) = own {
-            let statement = block(&question, &hit, false, policy, context);
+            let statement = block(&question, asker, &hit, false, policy, context);
             return self.say(asker, Some(&question), statement);
         }
         if let Some(statement) = local(&question, own, policy) {
@@ -108,7 +108,7 @@ impl<
             self.counters.cached += 1;
             let ttl_max_s = context.settings.ttl_max_s;
             let age = Age { age_s: kept.age_s, left_s: kept.left_s, ttl_max_s };
-            let reply = judge(&question, &kept.answer, age, own, policy, context);
+            let reply = judge(&question, asker, &kept.answer, age, own, policy, context);
             self.counters.count_reply(&reply);
             self.writer.write(asker, Some(&question), &reply);
             return Work::Reply(asker.client);
@@ -158,10 +158,10 @@ impl<
             (Some(answer), own) => {
                 let left_s = answer.lifetime_s(context.settings);
                 let age = Age { age_s: 0, left_s, ttl_max_s: context.settings.ttl_max_s };
-                judge(&question, answer, age, own, policy, context)
+                judge(&question, &asker, answer, age, own, policy, context)
             }
             (None, Verdict::Block(hit)) => {
-                Reply::Say(block(&question, &hit, false, policy, context))
+                Reply::Say(block(&question, &asker, &hit, false, policy, context))
             }
             (None, _) => Reply::Say(failure()),
         };
@@ -221,6 +221,7 @@ fn local(question: &Question, own: Verdict, policy: &Policy) -> Option<Statement
 /// stands for the name asked for.
 fn judge<'r, D: AsRef<[u8]>>(
     question: &Question,
+    asker: &Asker,
     answer: &'r Answer<'r>,
     age: Age,
     own: Verdict,
@@ -229,7 +230,7 @@ fn judge<'r, D: AsRef<[u8]>>(
 ) -> Reply<'r> {
     match inspect(answer, own, policy, context) {
         Inspection::Block(hit, is_cloaked) => {
-            Reply::Say(block(question, &hit, is_cloaked, policy, context))
+            Reply::Say(block(question, asker, &hit, is_cloaked, policy, context))
         }
         // An upstream's would not have been taken: this is what we remember of a failure.
         Inspection::Pass if answer.rcode() == Rcode::SERVFAIL => Reply::Say(failure()),

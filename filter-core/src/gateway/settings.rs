@@ -28,6 +28,10 @@ pub struct Settings {
     /// How many names a client may have asked about upstream; what is beyond is refused. Blocked
     /// names, local names and those in the cache are not counted.
     pub names: Budget,
+    /// The EDNS option with which clients ask for reasons in JSON
+    /// (draft-ietf-dnsop-structured-dns-error), which has no number yet; `None` for no such thing.
+    #[cfg(feature = "structured-errors")]
+    pub structured_errors: Option<u16>,
 }
 
 impl Settings {
@@ -41,5 +45,15 @@ impl Settings {
         negative_ttl_max_s: 3_600,
         queries: Budget { per_second: 100, burst: 500 },
         names: Budget { per_second: 20, burst: 300 },
+        #[cfg(feature = "structured-errors")]
+        structured_errors: None,
     };
+
+    /// The EDNS option that asks for structured errors, where they are spoken.
+    pub(super) const fn structured_errors(&self) -> Option<u16> {
+        #[cfg(feature = "structured-errors")]
+        return self.structured_errors;
+        #[cfg(not(feature = "structured-errors"))]
+        None
+    }
 }
