@@ -239,7 +239,8 @@ fn clients_are_led_to_safe_search() {
     let server = Server::ready(&place, &mut command);
     for client in CLIENTS.iter().filter(|client| is_installed(client.program)) {
         let search = client.ask(server.address, client.edns, "www.google.fr", "A");
-        let is_safe = search.contains("forcesafesearch.google.com.") && search.contains("192.0.2.1");
+        let is_safe =
+            search.contains("forcesafesearch.google.com.") && search.contains("192.0.2.1");
         assert!(is_safe, "{}: {search}", client.program);
     }
 }
