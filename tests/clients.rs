@@ -249,6 +249,9 @@ fn programs_are_protected() {
     if !is_installed("unbound") {
         return;
     }
+    // Without an address beyond loopback it asks for none (AI_ADDRCONFIG, RFC 3493 section 6.1).
+    namespace.run("ip address add 192.0.2.10/32 dev lo");
+    namespace.run("ip address add 2001:db8:1::10/128 dev lo nodad");
     let place = Place::new(&["casino.test"]);
     let upstream = at_53("127.0.0.2");
     let command = unbound_upstream(&place, upstream);
