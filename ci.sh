@@ -12,6 +12,7 @@
 #   mutate      MUTATED_IMAGES (1,000,000) damaged images with fitting checksums: opened and asked
 #   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz. An hour for
 #               each of the four: FUZZ_SECONDS=3600 ./ci.sh fuzz-smoke
+#   soak        `gardefou serve` for SOAK_SECONDS (3600) while upstreams fail and nonsense comes in
 #   deny        licenses, sources and advisories of dependencies; wants cargo-deny
 #   all         fmt lint doc test deny
 #
@@ -128,6 +129,10 @@ fuzz-smoke() {
     done
 }
 
+soak() {
+    SOAK_SECONDS=${SOAK_SECONDS:-3600} cargo test --locked -p filter-cli --test soak -- --nocapture
+}
+
 deny() {
     cargo deny --version >/dev/null 2>&1 ||
         { skip "deny" "cargo install cargo-deny --locked"; return; }
@@ -170,7 +175,7 @@ prepare() {
 prepare
 for name in "${@:-all}"; do
     case $name in
-    fmt | lint | doc | test | nostd | no-panic | replay | mutate | fuzz-smoke | deny | all) step "$name" ;;
+    fmt | lint | doc | test | nostd | no-panic | replay | mutate | fuzz-smoke | soak | deny | all) step "$name" ;;
     *) die "unknown step \`$name\`: see the top of ci.sh" ;;
     esac
 done

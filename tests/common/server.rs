@@ -100,6 +100,15 @@ impl Process {
         }
     }
 
+    /// All it has said, when it has ended.
+    pub fn hear_out(&mut self) -> &str {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.said += &line;
+            self.said.push('\n');
+        }
+        &self.said
+    }
+
     pub fn signal(&self, name: &str) {
         // The shell has a `kill` of its own.
         let kill = format!("kill -s {name} {}", self.id());
