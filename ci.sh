@@ -13,6 +13,9 @@
 #   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz. An hour for
 #               each of the four: FUZZ_SECONDS=3600 ./ci.sh fuzz-smoke
 #   soak        `gardefou serve` for SOAK_SECONDS (3600) while upstreams fail and nonsense comes in
+#   static      `gardefou` for routers: one file for any Linux on x86_64, aarch64 and armv7, in
+#               target/static; what another processor is for runs where qemu-user is. Wants python3,
+#               for the C compiler and linker (Zig's), which it installs itself
 #   deny        licenses, sources and advisories of dependencies; wants cargo-deny
 #   all         fmt lint doc test deny
 #
@@ -23,6 +26,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # filter-core builds for these; firmware proves itself on the third.
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi thumbv8m.main-none-eabi)
 proof_target=thumbv7em-none-eabi
+router_targets=(x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf)
 fuzz_targets=(image dns_name list_line config)
 target_dir=${CARGO_TARGET_DIR:-target}
 [[ $target_dir == /* ]] || target_dir=$PWD/$target_dir
@@ -133,6 +137,58 @@ soak() {
     SOAK_SECONDS=${SOAK_SECONDS:-3600} cargo test --locked -p filter-cli --test soak -- --nocapture
 }
 
+static() {
+    install_zig
+    local target built program build from_source
+    mkdir -p "$target_dir/static"
+    for target in "${router_targets[@]}"; do
+        build=(cargo)
+        from_source=()
+        # Not every mirror has the standard library for every target; nightly can build it.
+        if ! rustup --quiet target add "$target" 2>/dev/null; then
+            rustup --quiet component add rust-src --toolchain nightly
+            build=(cargo +nightly)
+            from_source=(-Z build-std=std,panic_unwind --config
+                "target.$target.rustflags=[\"-Clink-self-contained=no\"]")
+        fi
+        "${build[@]}" zigbuild --locked "${from_source[@]}" --profile router -p filter-cli \
+            --target "$target"
+        built=$target_dir/$target/router/gardefou
+        program=$target_dir/static/gardefou-${target%%-*}
+        cp "$built" "$program"
+        echo "$program: $(stat -c %s "$program") octets, $(try_router "$target" "$program")"
+    done
+}
+
+# try_router TARGET PROGRAM: builds a list and asks it, with the processor's own emulator if need be.
+try_router() {
+    local run=() work
+    case $1 in
+    "$(uname -m)"-*) ;;
+    armv7-*) run=(qemu-arm) ;;
+    *) run=(qemu-"${1%%-*}") ;;
+    esac
+    [[ ${#run[@]} == 0 ]] || command -v "${run[0]}" >/dev/null ||
+        { echo "not tried: needs ${run[0]} (Debian: qemu-user)"; return; }
+    work=$(mktemp -d)
+    echo bet.example >"$work/list"
+    "${run[@]}" "$2" build --quiet --no-why --list gambling="$work/list" -o "$work/x.gfi" >/dev/null
+    "${run[@]}" "$2" check --image "$work/x.gfi" www.bet.example | grep -q '^block' ||
+        die "$2 does not block what is listed"
+    rm -r "$work"
+    echo "and works"
+}
+
+# Zig's C compiler has the C library of every target with it.
+install_zig() {
+    export PATH=$tools/zig/bin:$PATH
+    [[ -x $tools/zig/bin/python-zig ]] ||
+        { python3 -m venv "$tools/zig" && "$tools/zig/bin/pip" install --quiet ziglang; } ||
+        die "cannot install Zig: wants python3 with venv (Debian: python3-venv)"
+    cargo zigbuild --help >/dev/null 2>&1 ||
+        cargo install --quiet cargo-zigbuild --locked --root "$tools"
+}
+
 deny() {
     cargo deny --version >/dev/null 2>&1 ||
         { skip "deny" "cargo install cargo-deny --locked"; return; }
@@ -175,7 +231,8 @@ prepare() {
 prepare
 for name in "${@:-all}"; do
     case $name in
-    fmt | lint | doc | test | nostd | no-panic | replay | mutate | fuzz-smoke | soak | deny | all) step "$name" ;;
+    fmt | lint | doc | test | nostd | no-panic | replay | mutate) step "$name" ;;
+    fuzz-smoke | soak | static | deny | all) step "$name" ;;
     *) die "unknown step \`$name\`: see the top of ci.sh" ;;
     esac
 done
