@@ -229,3 +229,18 @@ fn an_image_that_is_too_old_is_told_and_may_be_closed() {
     assert_eq!(server.ask("casino.example.").rcode, NXDOMAIN);
     assert!(server.status_as(&[]).contains("older than its lists may get"));
 }
+
+#[test]
+fn only_the_networks_that_are_served_get_an_answer() {
+    let place = Place::new(&["casino.example"]);
+    let allowed = ["--allow-from", "127.0.1.0/24"];
+    let server = Server::start(&place, &[&["--upstream", &upstream()][..], &allowed].concat());
+    assert_eq!(ask_from("127.0.1.7", &server, "casino.example.").rcode, NXDOMAIN);
+    let outsider = client_at("127.0.2.7", &server);
+    outsider.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    outsider.send(&server::query(7, "casino.example.")).unwrap();
+    assert!(outsider.recv(&mut [0; 512]).is_err(), "an outsider has an answer");
+    // This client is 127.0.0.1: its connection is closed.
+    assert!(server::read_framed(&mut server.stream()).is_none());
+    assert_eq!(server.status()["counters"]["outsiders"], 2);
+}

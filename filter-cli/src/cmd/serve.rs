@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use filter_core::policy::ClientMatch;
+
 use crate::output::{ExitStatus, Output};
 use crate::serve::{self, AnswerArgument, Listen, Options, Source, Wishes, WithoutImage};
 
@@ -25,10 +27,16 @@ pub struct Args {
     cache: Option<PathBuf>,
     /// Where to listen, at port 53 unless one is named; may be given several times
     ///
-    /// Whoever reaches an address is answered. 0.0.0.0 and [::] stand for all addresses. Left out, it
+    /// --allow-from says who is answered there. 0.0.0.0 and [::] stand for all addresses. Left out, it
     /// is 127.0.0.1:5300 and [::1]:5300, which needs no privilege.
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address)]
     listen: Vec<SocketAddr>,
+    /// Whose queries to answer; may be given several times
+    ///
+    /// Left out, and when others than this machine can reach it, it is this machine and the private
+    /// and link-local networks. All others get no answer. 0.0.0.0/0 and ::/0 stand for everybody.
+    #[arg(long, value_name = "NETWORK", value_parser = serve::prefix)]
+    allow_from: Vec<ClientMatch>,
     /// Whom to ask, first choice first; may be given up to eight times
     ///
     /// Left out, it is the name servers of /etc/resolv.conf.
@@ -127,6 +135,7 @@ impl Args {
                 [] => Listen::Loopback,
                 addresses => Listen::At(addresses.to_vec()),
             },
+            allow_from: self.allow_from.clone(),
             upstreams: self.upstreams.clone(),
             workers: self.workers.into(),
             queries_per_second: limit(self.queries_per_second),

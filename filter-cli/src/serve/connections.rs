@@ -95,6 +95,9 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: tokio::ne
             sleep(Duration::from_millis(100)).await;
             continue;
         };
+        if !worker.serves(address.ip()) {
+            continue;
+        }
         let local = stream.local_addr().ok().map(|local| local.ip());
         let way = Way { listener: number, local };
         let Some(socket) = worker.ways.borrow_mut().number(way) else { continue };

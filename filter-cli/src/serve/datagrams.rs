@@ -51,6 +51,9 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: Rc<Listen
             buffers.chunks_mut(BUFFER_LEN).map(IoSliceMut::new).collect();
         let received = listener.receive(&mut slices, &mut metas).await;
         for (buffer, meta) in buffers.chunks(BUFFER_LEN).zip(&metas).take(received.unwrap_or(0)) {
+            if !worker.serves(meta.addr.ip()) {
+                continue;
+            }
             let octets = buffer.get(..meta.len).unwrap_or_default();
             let way = Way { listener: number, local: meta.dst_ip };
             let Some(socket) = worker.ways.borrow_mut().number(way) else { continue };

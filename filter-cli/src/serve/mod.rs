@@ -21,9 +21,11 @@
 //! - A new image is opened and verified aside and takes the place of the old one between two
 //!   queries. One that is not sound is reported, and the old one stays.
 //! - A reply leaves from the address its query came to.
+//! - Whoever is outside the networks it serves gets no answer.
 //! - What a client can make this hold is bounded: connections, replies not yet read, questions.
 //! - Nothing is written down about who asks or what: there are counters, and no log of queries.
 
+mod access;
 mod admin;
 mod connections;
 mod datagrams;
@@ -53,17 +55,20 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use filter_core::gateway::{Budget, Settings};
+use filter_core::policy::ClientMatch;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::output::{Output, hinted, report};
 
+pub use self::access::prefix;
 pub use self::admin::{Answer, Request};
 pub use self::image::{Source, WithoutImage};
 pub use self::profiles::{AnswerArgument, Wishes};
 pub use self::sockets::Listen;
 pub use self::status::Status;
 
+use self::access::Access;
 use self::image::{Loaded, Stamps};
 use self::overrides::Overrides;
 use self::status::Overseer;
@@ -77,6 +82,8 @@ pub struct Options {
     pub without_image: WithoutImage,
     /// Where clients ask.
     pub listen: Listen,
+    /// The networks whose clients are answered; the usual ones when there are none.
+    pub allow_from: Vec<ClientMatch>,
     /// Who is asked; the name servers of the system when there are none.
     pub upstreams: Vec<SocketAddr>,
     /// Threads that answer.
@@ -118,7 +125,9 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
 
     let settings = options.settings();
     let overrides = Arc::new(Overrides::new());
-    let (crew, mut lost) = Crew::start(sockets, &upstreams, &settings, &current, &overrides)?;
+    let access = Access::new(&options.allow_from, &addresses);
+    let (crew, mut lost) =
+        Crew::start(sockets, &upstreams, &settings, &access, &current, &overrides)?;
     let overseer = Rc::new(Overseer::new(crew, Arc::clone(&current), overrides, addresses));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, async {

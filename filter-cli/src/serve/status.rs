@@ -82,6 +82,7 @@ struct Totals {
     asked: u64,
     failed: u64,
     strangers: u64,
+    outsiders: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -205,11 +206,12 @@ impl Totals {
             asked: sum(|counters| counters.asked),
             failed: sum(|counters| counters.failed),
             strangers: sum(|counters| counters.strangers),
+            outsiders: accounts.iter().map(|account| account.outsiders).sum(),
         }
     }
 
     /// Name, meaning and value of each, but for what is blocked.
-    fn rows(&self) -> [(&'static str, &'static str, u64); 9] {
+    fn rows(&self) -> [(&'static str, &'static str, u64); 10] {
         [
             ("queries", "Queries that could be read", self.queries),
             ("dropped", "Messages without a reply: no queries, or beyond a budget", self.dropped),
@@ -220,6 +222,7 @@ impl Totals {
             ("asked", "Messages sent upstream", self.asked),
             ("failed", "Questions no upstream had an answer to", self.failed),
             ("strangers", "Messages to an upstream's port that answer nothing", self.strangers),
+            ("outsiders", "Datagrams and connections from networks not served", self.outsiders),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! A worker: a thread with an engine, and the sockets whose events go in and on which its actions
 //! are done. [`Crew`] is all of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::MissedTickBehavior;
 
+use super::access::Access;
 use super::connections::{self, Connections};
 use super::datagrams::{self, Listener};
 use super::image::Loaded;
@@ -47,6 +48,8 @@ pub(super) struct Account {
     pub(super) counters: Counters,
     pub(super) upstreams: Vec<Health>,
     pub(super) connections: usize,
+    /// Messages and connections from outside the networks that are served.
+    pub(super) outsiders: u64,
 }
 
 impl Crew {
@@ -55,6 +58,7 @@ impl Crew {
         sockets: Vec<Sockets>,
         upstreams: &[Upstream],
         settings: &Settings,
+        access: &Access,
         current: &Arc<ArcSwap<Loaded>>,
         overrides: &Arc<Overrides>,
     ) -> anyhow::Result<(Crew, mpsc::Receiver<()>)> {
@@ -63,6 +67,7 @@ impl Crew {
         for (number, sockets) in sockets.into_iter().enumerate() {
             let (sender, questions) = mpsc::channel(1);
             let (upstreams, settings) = (upstreams.to_vec(), *settings);
+            let access = access.clone();
             let (current, overrides) = (Arc::clone(current), Arc::clone(overrides));
             let loss = loss.clone();
             thread::Builder::new()
@@ -71,7 +76,7 @@ impl Crew {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
                     let core = Core::new(&upstreams, settings, current, overrides);
-                    if let Err(error) = core.and_then(|core| work(sockets, core, questions)) {
+                    if let Err(error) = core.and_then(|core| work(sockets, access, core, questions)) {
                         report(&error);
                     }
                 })
@@ -109,6 +114,7 @@ impl Drop for Loss {
 /// What a thread does, until nobody has questions any more.
 fn work(
     sockets: Sockets,
+    access: Access,
     core: Core,
     mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
 ) -> anyhow::Result<()> {
@@ -119,7 +125,7 @@ fn work(
             .into_iter()
             .map(|socket| Listener::new(socket).map(Rc::new))
             .collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(core, listeners));
+        let worker = Rc::new(Worker::new(core, access, listeners));
         for (number, listener) in worker.listeners.iter().enumerate() {
             spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
         }
@@ -145,6 +151,8 @@ fn work(
 /// One worker, as seen by its own tasks.
 pub(super) struct Worker {
     core: RefCell<Core>,
+    access: Access,
+    outsiders: Cell<u64>,
     listeners: Vec<Rc<Listener>>,
     pub(super) ways: RefCell<Ways>,
     pub(super) connections: Connections,
@@ -190,15 +198,26 @@ impl Core {
 }
 
 impl Worker {
-    fn new(core: Core, listeners: Vec<Rc<Listener>>) -> Worker {
+    fn new(core: Core, access: Access, listeners: Vec<Rc<Listener>>) -> Worker {
         Worker {
             core: RefCell::new(core),
+            access,
+            outsiders: Cell::new(0),
             listeners,
             ways: RefCell::default(),
             connections: Connections::default(),
             ports: Ports::default(),
             streams: Streams::default(),
         }
+    }
+
+    /// Whether clients at this address are served; counts those who are not.
+    pub(super) fn serves(&self, address: IpAddr) -> bool {
+        let is_served = self.access.has(address);
+        if !is_served {
+            self.outsiders.set(self.outsiders.get() + 1);
+        }
+        is_served
     }
 
     /// Takes an event in, and does what it leads to. Nothing here waits.
@@ -268,6 +287,7 @@ impl Worker {
             counters: *core.engine.counters(),
             upstreams: core.engine.upstreams(core.overrides.now_ms()).collect(),
             connections: self.connections.len(),
+            outsiders: self.outsiders.get(),
         }
     }
 }
