@@ -76,7 +76,8 @@ impl Crew {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
                     let core = Core::new(&upstreams, settings, current, overrides);
-                    if let Err(error) = core.and_then(|core| work(sockets, access, core, questions)) {
+                    if let Err(error) = core.and_then(|core| work(sockets, access, core, questions))
+                    {
                         report(&error);
                     }
                 })
