@@ -15,7 +15,7 @@ mod live;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/script.rs"]
 mod script;
-#[allow(unreachable_pub, reason = "a part of this runner")]
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
 
