@@ -1,135 +1,144 @@
 #!/usr/bin/env bash
-# `gardefou serve` beside dnsmasq and Unbound: the same list, the same upstream, the same client, one
-# after the other on one core, the client on another.
+# `gardefou serve` beside other servers: the same list, the same upstream, the same client, one after
+# the other on one core, the client on another.
 #
 #   benches/serve.sh                         our own lists
 #   benches/serve.sh CATEGORY=LIST...        as `gardefou build --list` takes them
+#   PEERS="gardefou unbound" benches/serve.sh ...
 #
-# Prints a row for each server: answers per second of its processor time to blocked names and to names
-# in its cache, each the median of five runs, the part of the queries that was lost, resident memory
-# afterwards, and the time from start to first correct answer, which is asked for with `dig` and so
-# some milliseconds too long. Processor time, because others may be at work on the machine.
+# A million names are in a list of the data beside the repository, or made:
 #
-# Wants dnsperf, dig, dnsmasq and unbound (Debian: dnsperf bind9-dnsutils dnsmasq-base unbound), and two
-# cores. Everything is on loopback; SECONDS_EACH (2) and RUNS (5) bound the time.
+#   benches/serve.sh malware=../shared/data/large/malware-history.txt.zst
+#   cargo run --release -p benches -- synthetic 1000000 --out names.txt && benches/serve.sh made=names.txt
+#
+# Prints a table and adds its rows to benches/record/serve.csv (RECORD=/dev/null for none):
+#
+# - blocked, cached, forwarded: answers per second of the server's processor time, median of RUNS (3),
+#   to listed names, to clean ones in its cache, and to clean ones nobody has asked for. Of its
+#   processor time, because others may be at work on the machine. Against `bare` in the same run,
+#   which holds no list.
+# - p50, p99: microseconds to an answer to a listed name, with 64 questions on their way. What others
+#   do on the machine is in these.
+# - rss, private: resident kB afterwards, and those no other process could share.
+# - first: milliseconds from start to the first listed name that is blocked; leaks: listed names let
+#   through from the start until all are blocked.
+# - lost, effective, stale, peak: of a reload with a name more while 1000 queries a second come:
+#   queries lost, milliseconds to the first answer by the new list, answers by the old list after that,
+#   and the peak of resident memory over what it was before.
+# - wrong: answers of another kind than expected, or none, in all runs.
+#
+# A peer that is not installed is left out; serve/ has a file for each. Everything is on loopback, and
+# bounded in time: about half a minute for each peer, more for those that take long to load.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin
 
-cargo build --quiet --locked --release -p filter-cli
-gardefou=${CARGO_TARGET_DIR:-target}/release/gardefou
-work=$(mktemp -d)
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+cargo build --quiet --locked --release -p filter-cli -p benches
+target=$(realpath "${CARGO_TARGET_DIR:-target}")/release
+gardefou=$target/gardefou benches=$target/benches
+record=${RECORD:-benches/record/serve.csv}
+upstream=127.0.0.1:5391 port=5390
+new=added.by-reload.example
 
+work=$(mktemp -d)
+pid='' upstream_pid=''
+stop() {
+    [[ $1 ]] && kill "$1" 2>/dev/null || return 0
+    for _ in {1..50}; do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
+    kill -9 "$1" 2>/dev/null || true
+}
+trap 'stop "$pid"; stop "$upstream_pid"; rm -rf "$work"' EXIT
+client() { timeout 200 taskset -c 1 "$benches" dns "$@"; }
+
+# The list before and after the reload, as image, names, and response policy zone.
+echo "$new" >"$work/new"
 lists=()
 for list in "$@"; do lists+=(--list "$list"); done
-"$gardefou" build --quiet --no-why --shape server --prefilter -o "$work/x.gfi" "${lists[@]}" >/dev/null
-for format in dnsmasq unbound; do
-    "$gardefou" export --quiet --image "$work/x.gfi" --rules-only --format "$format" >"$work/$format.list"
-done
+list() {
+    local path=$work/$1
+    shift
+    "$gardefou" build --quiet --no-why --shape server --prefilter -o "$path.gfi" "$@" >/dev/null
+    "$gardefou" export --quiet --image "$path.gfi" --rules-only --format rpz >"$path.rpz"
+    "$gardefou" export --quiet --image "$path.gfi" --rules-only --format domains |
+        grep -E '^[a-z0-9]' >"$path.names"
+}
+own=()
+[[ ${#lists[@]} -gt 0 ]] || for file in blocklists/lists/*; do own+=(--list "own=$file"); done
+list before "${lists[@]}" "${own[@]}"
+list after "${lists[@]}" "${own[@]}" --list "new=$work/new"
 
-# Blocked names are listed ones, taken evenly; names to be cached are below one the upstream knows.
-"$gardefou" export --quiet --image "$work/x.gfi" --rules-only --format domains >"$work/names"
-names=$(wc -l <"$work/names")
-awk -v every=$((names / 5000 + 1)) 'NR % every == 0 && /^[a-z0-9]/ { print $1, "A" }' "$work/names" \
-    >"$work/blocked"
-seq -f 'host-%g.clean.test A' 1 2000 >"$work/cached"
-first=$(awk 'NR == 1 { print $1 }' "$work/blocked")
+# Listed names, taken evenly, every second of them with a label in front, and clean ones.
+names=$(wc -l <"$work/before.names")
+awk -v every=$((names / 10000 + 1)) 'NR % every == 0 { print (n++ % 2 ? "www." : "") $1 }' \
+    "$work/before.names" >"$work/blocked"
+seq -f 'host-%g.clean.test' 1 2000 >"$work/cached"
+echo clean.test >"$work/forwarded"
 
-unbound_conf() {
-    cat <<END
-server:
- interface: 127.0.0.1@$1
- do-daemonize: no
- username: ""
- chroot: ""
- directory: "$work"
- pidfile: ""
- use-syslog: no
- verbosity: 0
- do-not-query-localhost: no
- module-config: "iterator"
-END
-    cat
-    printf 'remote-control:\n control-enable: no\n'
+taskset -c 1 "$benches" dns respond "$upstream" --knows-all &
+upstream_pid=$!
+
+# load ROW [ARGUMENT...]: medians of a few runs; counts what was not as expected.
+load() {
+    local row=$1 runs
+    shift
+    runs=$(for _ in $(seq "${RUNS:-3}"); do
+        client ask --server "127.0.0.1:$port" --names "$work/$row" --pid "$pid" "${in_zone[@]}" "$@"
+    done)
+    local expected='$5'
+    [[ $row == blocked || $peer == bare ]] && expected='$4'
+    wrong=$((wrong + $(awk "{ n += \$4 + \$5 + \$6 + \$7 - $expected } END { print n }" <<<"$runs")))
+    sort -n <<<"$runs" | awk '{ row[NR] = $1 " " $2 " " $3 } END { print row[int((NR + 1) / 2)] }'
 }
 
-# start COMMAND...: runs a server on the first core.
-start() {
-    taskset -c 0 "$@" >/dev/null 2>&1 &
-    pids+=($!)
-    pid=$!
-}
+header=(server blocked cached forwarded p50 p99 rss private first leaks lost effective stale peak wrong)
+row() { printf '%-10s %8s %8s %9s %6s %6s %8s %8s %8s %6s %6s %9s %6s %5s %6s\n' "$@"; }
+machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores"
+commit=$(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD || echo -dirty)
+[[ -s $record ]] || (IFS=,; echo "names,${header[*]},date,commit,machine") >>"$record"
 
-# until_blocked PORT: waits for the first correct answer, and prints how long that took.
-until_blocked() {
-    local began=${EPOCHREALTIME/./}
-    for _ in {1..3000}; do
-        if dig @127.0.0.1 -p "$1" +time=1 +tries=1 "$first" A | grep -qE 'NXDOMAIN|0\.0\.0\.0|EDE: 15'; then
-            echo $(((${EPOCHREALTIME/./} - began) / 1000))
-            return
-        fi
-    done
-    echo "no answer on port $1" >&2
-    return 1
-}
-
-# per_second PORT FILE: the median, and the part that was lost.
-per_second() {
-    local before lost completed after
-    for _ in $(seq "${RUNS:-5}"); do
-        before=$(ticks)
-        read -r completed lost < <(
-            taskset -c 1 dnsperf -s 127.0.0.1 -p "$1" -d "$2" -l "${SECONDS_EACH:-2}" -c 8 -q 256 2>/dev/null |
-                awk '/Queries completed:/ { completed = $3 } /Queries lost:/ { lost = $4 }
-                    END { print completed, lost }' | tr -d '()'
-        )
-        after=$(ticks)
-        echo $((completed * $(getconf CLK_TCK) / (after - before))) "$lost"
-    done | sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }'
-}
-
-# Processor time of the server so far, its own and the system's for it.
-ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
-
-row() { printf '%-10s %10s %10s %8s %10s %10s\n' "$@"; }
-
-# measure NAME PORT COMMAND...
 measure() {
-    local name=$1 port=$2 first_ms blocked cached kilobytes
-    shift 2
-    start "$@"
-    first_ms=$(until_blocked "$port")
-    # The first run fills the cache.
-    taskset -c 1 dnsperf -s 127.0.0.1 -p "$port" -d "$work/cached" -n 2 -q 50 >/dev/null 2>&1
-    read -r blocked lost_blocked < <(per_second "$port" "$work/blocked")
-    read -r cached lost_cached < <(per_second "$port" "$work/cached")
-    kilobytes=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
-    row "$name" "$blocked" "$cached" "$lost_blocked/$lost_cached" "$kilobytes" "$first_ms"
-    kill "$pid"
-    wait "$pid" 2>/dev/null || true
+    local blocked=- cached=- forwarded=- p50=- p99=- rss private first=- leaks=- reload='- - - -'
+    home=$work/$peer in_zone=() run=() swap=() zone='' needs='' wrong=0
+    mkdir "$home"
+    # shellcheck source=/dev/null
+    source "benches/serve/$peer.sh"
+    for program in "$program" $needs; do
+        type -P "$program" >/dev/null || { echo "$peer: $program is not installed" && return; }
+    done
+    [[ $zone ]] && in_zone=(--zone "$zone")
+    prepare "$work/before"
+    launch
+    read -r pid first leaks < <(
+        client first --server "127.0.0.1:$port" --names "$work/blocked" "${in_zone[@]}" -- \
+            taskset -c 0 "${run[@]}"
+    ) || { echo "$peer: does not answer" && return; }
+    load blocked >"$work/row" && read -r blocked p50 p99 <"$work/row"
+    if [[ $rows == *cached* ]]; then
+        # The first run fills the cache.
+        RUNS=1 load cached >/dev/null
+        load cached >"$work/row" && read -r cached _ <"$work/row"
+        load forwarded --fresh >"$work/row" && read -r forwarded _ <"$work/row"
+    fi
+    rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
+    private=$(awk '/^Private/ { n += $2 } END { print n }' "/proc/$pid/smaps_rollup")
+    if [[ $rows == *reload* ]]; then
+        prepare "$work/after"
+        swap
+        reload=$(client stream --server "127.0.0.1:$port" --names "$work/blocked" --new "$new" \
+            --pid "$pid" "${in_zone[@]}" -- "${swap[@]}")
+    fi
+    # shellcheck disable=SC2206 # Four words.
+    local cells=("$peer" "$blocked" "$cached" "$forwarded" "$p50" "$p99" "$rss" "$private" "$first" "$leaks"
+        $reload "$wrong")
+    row "${cells[@]}"
+    (IFS=,; echo "$names,${cells[*]},$(date -u +%F),$commit,\"$machine\"") >>"$record"
+    stop "$pid"
+    pid=''
 }
 
-unbound_conf 5391 >"$work/upstream.conf" <<'END'
- num-threads: 1
- local-zone: "clean.test." redirect
- local-data: "clean.test. 3600 IN A 192.0.2.1"
-END
-start unbound -d -c "$work/upstream.conf"
-
-unbound_conf 5393 >"$work/unbound.conf" <<END
- include: "$work/unbound.list"
-forward-zone:
- name: "."
- forward-addr: 127.0.0.1@5391
-END
-
-echo "$names names, image of $(stat -c %s "$work/x.gfi") octets; $(uname -m), $(nproc) cores"
-row server blocked/s cached/s lost kB first/ms
-measure gardefou 5392 "$gardefou" serve --image "$work/x.gfi" --listen 127.0.0.1:5392 \
-    --upstream 127.0.0.1:5391 --queries-per-second 0 --names-per-second 0
-measure unbound 5393 unbound -d -c "$work/unbound.conf"
-measure dnsmasq 5394 dnsmasq --keep-in-foreground --conf-file="$work/dnsmasq.list" --no-resolv --no-hosts \
-    --port=5394 --listen-address=127.0.0.1 --bind-interfaces --user= --pid-file= --cache-size=10000 \
-    --dns-forward-max=1000 --server=127.0.0.1#5391
+echo "$names names, image of $(stat -c %s "$work/before.gfi") octets; $machine; $commit"
+row "${header[@]}"
+for peer in ${PEERS:-bare gardefou unbound dnsmasq bind powerdns knot dnsdist rbldnsd bare}; do
+    rm -rf "${work:?}/$peer"
+    measure
+done

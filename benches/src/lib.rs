@@ -11,6 +11,8 @@
 pub mod build;
 pub mod density;
 mod device;
+#[cfg(target_os = "linux")]
+mod dns;
 mod figures;
 pub mod lists;
 pub mod measure;
@@ -86,6 +88,10 @@ enum Command {
     },
     /// Instructions and octets read on an emulated microcontroller.
     Device(device::Args),
+    /// The client of `benches/serve.sh`, and its counterparts.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Dns(dns::Command),
     /// Everything above: rows, one table, and a figure each.
     Report(report::Args),
     /// Builds one structure from one list and prints what it cost, in a process of its own.
@@ -125,6 +131,8 @@ pub fn run() -> Result<()> {
             synthetic::write(names, seed, &sets(&like)?[0], &out)
         }
         Command::Device(args) => device::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Dns(command) => dns::run(command),
         Command::Report(args) => report::run(&args),
         Command::BuildOne { structure, list } => {
             let built = build::build_one(structure, &list)?;

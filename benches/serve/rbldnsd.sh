@@ -1,0 +1,9 @@
+# No resolver: says what is on a list below a zone of its own. For reference.
+program=rbldnsd
+rows="blocked reload"
+zone=bl.test
+prepare() { sed 's/^/./' "$1.names" >"$home/new.list" && mv "$home/new.list" "$home/list"; }
+launch() {
+    run=(rbldnsd -n -f -c 1s -r "$home" -b "127.0.0.1/$port" -u "$(id -un)" "$zone:dnset:$home/list")
+}
+swap() { swap=(kill -HUP "$pid"); }
