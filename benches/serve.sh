@@ -9,7 +9,7 @@
 # A million names are in a list of the data beside the repository, or made:
 #
 #   benches/serve.sh malware=../shared/data/large/malware-history.txt.zst
-#   cargo run --release -p benches -- synthetic 1000000 --out names.txt && benches/serve.sh made=names.txt
+#   cargo run --release -p benches -- synthetic 1000000 --out names.txt && benches/serve.sh malware=names.txt
 #
 # Prints a table and adds its rows to benches/record/serve.csv (RECORD=/dev/null for none):
 #
@@ -62,10 +62,9 @@ list() {
     "$gardefou" export --quiet --image "$path.gfi" --rules-only --format domains |
         grep -E '^[a-z0-9]' >"$path.names"
 }
-own=()
-[[ ${#lists[@]} -gt 0 ]] || for file in blocklists/lists/*; do own+=(--list "own=$file"); done
-list before "${lists[@]}" "${own[@]}"
-list after "${lists[@]}" "${own[@]}" --list "new=$work/new"
+[[ $# -gt 0 ]] || lists=(--config blocklists/gardefou.toml)
+list before "${lists[@]}"
+list after "${lists[@]}" --list "malware=$work/new"
 
 # Listed names, taken evenly, every second of them with a label in front, and clean ones.
 names=$(wc -l <"$work/before.names")

@@ -12,7 +12,7 @@ launch() {
 setLocal('127.0.0.1:$port')
 setACL('127.0.0.0/8')
 setSecurityPollSuffix('')
-newServer{address='$upstream', healthCheckMode='up'}
+newServer('$upstream'):setUp()
 list = newCDBKVStore('$home/cdb', 1)
 addAction(KeyValueStoreLookupRule(list, KeyValueLookupKeySuffix(2)), RCodeAction(DNSRCode.NXDOMAIN))
 getPool(''):setCache(newPacketCache(10000))

@@ -18,6 +18,7 @@ server:
  verbosity: 0
  do-not-query-localhost: no
  module-config: "iterator"
+ local-zone: "test." nodefault
  include: "$home/list"
 remote-control:
  control-enable: no
