@@ -124,7 +124,7 @@ measure() {
         prepare "$work/after"
         swap
         reload=$(client stream --server "127.0.0.1:$port" --names "$work/blocked" --new "$new" \
-            --pid "$pid" "${in_zone[@]}" -- "${swap[@]}")
+            --pid "$pid" "${in_zone[@]}" -- "${swap[@]}") || reload='- - - -'
     fi
     # shellcheck disable=SC2206 # Four words.
     local cells=("$peer" "$blocked" "$cached" "$forwarded" "$p50" "$p99" "$rss" "$private" "$first" "$leaks"

@@ -63,7 +63,8 @@ pub(super) fn run(target: &Target, pid: u32, seconds: f64, fresh: bool) -> Resul
     let used = (processor_ns(pid)? - used_ns) as f64 / 1e9;
     let answers = load.latencies_us.len();
     load.latencies_us.sort_unstable();
-    let percentile = |part: usize| load.latencies_us.get(answers * part / 100).copied().unwrap_or(0);
+    let percentile =
+        |part: usize| load.latencies_us.get(answers * part / 100).copied().unwrap_or(0);
     println!(
         "{:.0} {} {} {} {} {} {}",
         answers as f64 / used,

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 use anyhow::Result;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 
 /// The most datagrams of a batch.
 pub(super) const BATCH: usize = 64;
@@ -50,12 +50,13 @@ impl Batch {
         socket: &UdpSocket,
         datagrams: &[(&[u8], Option<SockaddrIn>)],
     ) -> Result<()> {
+        let plain: [ControlMessage<'_>; 0] = [];
         for datagrams in datagrams.chunks(BATCH) {
             let slices: Vec<_> =
                 datagrams.iter().map(|(octets, _)| [IoSlice::new(octets)]).collect();
             let addresses: Vec<_> = datagrams.iter().map(|(_, address)| *address).collect();
             let flags = MsgFlags::empty();
-            match sendmmsg(socket.as_raw_fd(), &mut self.sent, &slices, &addresses, [], flags) {
+            match sendmmsg(socket.as_raw_fd(), &mut self.sent, &slices, &addresses, plain, flags) {
                 // What is lost is asked for again.
                 Ok(_) | Err(Errno::EAGAIN | Errno::ECONNREFUSED | Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),

@@ -75,7 +75,7 @@ impl Names {
 /// A name without its root.
 pub(super) fn labels(name: &str) -> Vec<u8> {
     let labels = name.trim_end_matches('.').split('.').filter(|label| !label.is_empty());
-    labels.flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect()
+    labels.flat_map(|label| [&[label.len() as u8][..], label.as_bytes()].concat()).collect()
 }
 
 /// Behind the name that begins at an offset.

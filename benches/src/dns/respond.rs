@@ -14,7 +14,11 @@ pub(super) fn run(listen: SocketAddr, knows_all: bool) -> Result<()> {
     loop {
         let mut received = queries.receive(&socket)?;
         for (message, len, _) in &mut received {
-            *len = if knows_all { answer(&mut message[..], *len) } else { deny(&mut message[..], *len) };
+            *len = if knows_all {
+                answer(&mut message[..], *len)
+            } else {
+                deny(&mut message[..], *len)
+            };
         }
         let replying: Vec<_> =
             received.iter().map(|(message, len, from)| (&message[..*len], *from)).collect();
