@@ -31,11 +31,17 @@ pub(super) fn run(target: &Target, command: &[String]) -> Result<()> {
         let id = (number as u16).to_be_bytes();
         question[..2].copy_from_slice(&id);
         // Refused until somebody listens.
-        let sent = socket.send(&question);
-        let said = match sent.and_then(|_| socket.recv(&mut answer)) {
-            Ok(len) if answer[..2] == id => Some(names.said(&answer[..len])),
-            _ => None,
-        };
+        let mut said = None;
+        if socket.send(&question).is_ok() {
+            // Ends because the socket has a time limit. Some bind their socket before they load, and
+            // answer what came meanwhile first.
+            while let Ok(len) = socket.recv(&mut answer) {
+                if answer[..2] == id {
+                    said = Some(names.said(&answer[..len]));
+                    break;
+                }
+            }
+        }
         match said {
             Some(Said::Blocked) => {
                 first_ms.get_or_insert_with(|| began.elapsed().as_secs_f64() * 1e3);
