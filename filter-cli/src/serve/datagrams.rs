@@ -1,22 +1,26 @@
-//! Clients over UDP: takes datagrams in batches, gives each to the worker, and sends replies from the
-//! address their query came to, which a socket bound to all addresses has to be told each time.
+//! Clients over UDP: takes datagrams in batches, gives each to the worker, and sends the replies to a
+//! batch together.
 
+use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use filter_core::gateway::{Client, Event, Transport};
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::ways::{Way, Ways};
+use super::outbox::Outbox;
+use super::ways::Way;
 use super::worker::{Worker, client_key};
 
 /// A socket clients send to.
 pub(super) struct Listener {
     socket: UdpSocket,
     state: UdpSocketState,
+    outbox: RefCell<Outbox>,
 }
 
 /// The system may hand over up to 64 datagrams of one client as one.
@@ -26,7 +30,8 @@ impl Listener {
     /// To be called on the thread that will listen.
     pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
         let state = UdpSocketState::new((&socket).into())?;
-        Ok(Listener { socket: UdpSocket::from_std(socket)?, state })
+        let outbox = RefCell::new(Outbox::new());
+        Ok(Listener { socket: UdpSocket::from_std(socket)?, state, outbox })
     }
 
     /// The next datagrams, as many as there are.
@@ -38,6 +43,20 @@ impl Listener {
         self.socket
             .async_io(Interest::READABLE, || self.state.recv((&self.socket).into(), slices, metas))
             .await
+    }
+
+    /// Takes in a reply to a client, from an address of ours.
+    pub(super) fn reply(&self, to: SocketAddr, local: Option<IpAddr>, message: &[u8]) {
+        let mut outbox = self.outbox.borrow_mut();
+        if !outbox.has_room_for(local) {
+            outbox.send(self.socket.as_raw_fd());
+        }
+        outbox.push(to, local, message);
+    }
+
+    /// Sends what was taken in.
+    pub(super) fn send(&self) {
+        self.outbox.borrow_mut().send(self.socket.as_raw_fd());
     }
 }
 
@@ -59,9 +78,10 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: Rc<Listen
             let Some(socket) = worker.ways.borrow_mut().number(way) else { continue };
             let client = client(meta.addr, socket);
             for message in octets.chunks(meta.stride.max(1)) {
-                worker.handle(Event::Query { client, message });
+                worker.take(Event::Query { client, message });
             }
         }
+        worker.send();
         // Whatever the flood, upstreams and streams have their turn.
         tokio::task::yield_now().await;
     }
@@ -70,18 +90,4 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: Rc<Listen
 fn client(address: SocketAddr, socket: u16) -> Client {
     let key = client_key(address.ip());
     Client { key, profile: 0, transport: Transport::Udp, address, socket }
-}
-
-/// Sends a reply, unless the system has no room for it: the client will ask again.
-pub(super) fn reply(listeners: &[Rc<Listener>], ways: &Ways, client: &Client, message: &[u8]) {
-    let Some(way) = ways.get(client.socket) else { return };
-    let Some(listener) = listeners.get(way.listener) else { return };
-    let transmit = Transmit {
-        destination: client.address,
-        ecn: None,
-        contents: message,
-        segment_size: None,
-        src_ip: way.local,
-    };
-    let _ = listener.state.try_send((&listener.socket).into(), &transmit);
 }

@@ -33,6 +33,7 @@ mod explain;
 mod image;
 mod metrics;
 mod neighbors;
+mod outbox;
 mod overrides;
 mod ports;
 mod privileges;

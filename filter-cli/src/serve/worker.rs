@@ -222,7 +222,21 @@ impl Worker {
     }
 
     /// Takes an event in, and does what it leads to. Nothing here waits.
-    pub(super) fn handle(self: &Rc<Self>, mut event: Event<'_>) {
+    pub(super) fn handle(self: &Rc<Self>, event: Event<'_>) {
+        self.take(event);
+        self.send();
+    }
+
+    /// Sends the replies over UDP that were taken in.
+    pub(super) fn send(&self) {
+        for listener in &self.listeners {
+            listener.send();
+        }
+    }
+
+    /// Takes an event in, and does what it leads to, except that replies over UDP wait until they are
+    /// [sent](Worker::send).
+    pub(super) fn take(self: &Rc<Self>, mut event: Event<'_>) {
         let Core {
             engine,
             current,
@@ -276,7 +290,9 @@ impl Worker {
     fn reply(&self, client: &Client, message: &[u8]) {
         match client.transport {
             Transport::Udp => {
-                datagrams::reply(&self.listeners, &self.ways.borrow(), client, message);
+                let Some(way) = self.ways.borrow().get(client.socket) else { return };
+                let Some(listener) = self.listeners.get(way.listener) else { return };
+                listener.reply(client.address, way.local, message);
             }
             Transport::Tcp => self.connections.reply(client, message),
         }
