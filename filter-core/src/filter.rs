@@ -165,6 +165,7 @@ impl<D: AsRef<[u8]>> Filter<D> {
                 trigger: Trigger::Keyword { word: found.word },
                 tier: Tier::Keyword,
                 categories: found.categories,
+                covers_below: false,
                 lists: ListSet::EMPTY,
             }),
             None => Verdict::Pass,
@@ -194,11 +195,12 @@ impl<D: AsRef<[u8]>> Filter<D> {
         }
         let never_blocked =
             if suspects.never_block { self.never_blocked(image, key) } else { None };
-        if let Some(trigger) = never_blocked {
+        if let Some((trigger, scope)) = never_blocked {
             return Some(Verdict::Allow(Hit {
                 trigger,
                 tier: Tier::NeverBlock,
                 categories: CategorySet::EMPTY,
+                covers_below: scope.covers_below(),
                 lists: ListSet::EMPTY,
             }));
         }
@@ -241,6 +243,11 @@ impl<D: AsRef<[u8]>> Filter<D> {
     /// The categories the image names, as bit and name.
     pub fn categories(&self) -> Categories<'_> {
         Categories::new(self.categories.of(self.data.as_ref()))
+    }
+
+    /// The name of a category, where the image has one. O(categories).
+    pub fn category_name(&self, bit: u8) -> Option<&str> {
+        self.categories().name(bit)
     }
 
     /// The lists the rules come from, in the order of their numbers.
@@ -367,6 +374,7 @@ impl<D: AsRef<[u8]>> Filter<D> {
             trigger: trigger(decision.key_len, key),
             tier,
             categories: CategorySet::EMPTY,
+            covers_below: false,
             lists: ListSet::EMPTY,
         };
         let lists = ListTable::new(self.lists.of(image));
@@ -378,7 +386,9 @@ impl<D: AsRef<[u8]>> Filter<D> {
             if !agrees || !covers(facet.scope, &found, key) {
                 continue;
             }
-            hit.categories = hit.categories.union(facet.categories.intersection(enabled));
+            let active = facet.categories.intersection(enabled);
+            hit.categories = hit.categories.union(active);
+            hit.covers_below |= facet.scope.covers_below() && !active.is_empty();
             for &list in facet.lists {
                 if lists.is_some_and(|lists| lists.categories(list).intersects(enabled)) {
                     hit.lists.insert(list);
@@ -391,15 +401,13 @@ impl<D: AsRef<[u8]>> Filter<D> {
         }
     }
 
-    fn never_blocked(&self, image: &[u8], key: &[u8]) -> Option<Trigger> {
+    fn never_blocked(&self, image: &[u8], key: &[u8]) -> Option<(Trigger, Scope)> {
         let (span, layout) = self.never_block?;
         let set = layout.view(span.of(image))?;
-        let covering = |found: &Match| {
-            let scope = u8::try_from(found.value).ok().and_then(Scope::from_code);
-            scope.is_some_and(|scope| covers(scope, found, key))
-        };
-        let found = set.matches(key).find(covering)?;
-        Some(trigger(found.key_len, key))
+        set.matches(key).find_map(|found| {
+            let scope = u8::try_from(found.value).ok().and_then(Scope::from_code)?;
+            covers(scope, &found, key).then(|| (trigger(found.key_len, key), scope))
+        })
     }
 }
 

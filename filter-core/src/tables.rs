@@ -13,6 +13,16 @@ impl<'a> Categories<'a> {
     pub(crate) fn new(section: &'a [u8]) -> Categories<'a> {
         Categories { octets: Octets::new(section) }
     }
+
+    /// The name of one of them. Those before it are passed unread.
+    pub(crate) fn name(mut self, bit: u8) -> Option<&'a str> {
+        // Ends because the octets do.
+        while self.octets.u8()? != bit {
+            let len = self.octets.u8()?;
+            self.octets.take(usize::from(len))?;
+        }
+        self.octets.text()
+    }
 }
 
 impl<'a> Iterator for Categories<'a> {

@@ -48,6 +48,8 @@ pub struct Hit {
     pub tier: Tier,
     /// The enabled categories of the rule or keyword; empty for [`Tier::NeverBlock`].
     pub categories: CategorySet,
+    /// Whether what matched is for every name below this one as well.
+    pub covers_below: bool,
     /// The lists that hold the rule under an enabled category; empty for
     /// [`Tier::NeverBlock`] and [`Tier::Keyword`].
     pub lists: ListSet,

@@ -17,7 +17,7 @@ use super::structured::structured;
 use crate::name::Name;
 use crate::policy::{BlockAnswer, Policy, Reason};
 use crate::rule::CategorySet;
-use crate::verdict::{Hit, Trigger};
+use crate::verdict::Hit;
 
 /// What is said to someone about a question whose name is blocked, or (`is_cloaked`) leads to a name
 /// that is.
@@ -89,7 +89,7 @@ fn is_all_blocked_below<D: AsRef<[u8]>>(
     if context.may_be_above_allowed(&question.name) {
         return false;
     }
-    if matches!(hit.trigger, Trigger::Suffix { .. }) && !is_cloaked {
+    if hit.covers_below && !is_cloaked {
         return true;
     }
     // A rule for this very name may stop at it: a name below it tells, one that no list holds.
@@ -121,8 +121,8 @@ fn category<'c, D: AsRef<[u8]>>(categories: CategorySet, context: &'c Context<'_
         return "required by law";
     }
     let lowest = categories.iter().next();
-    let named = context.filter.categories().find(|(bit, _)| Some(*bit) == lowest);
-    cut(named.map_or("blocked", |(_, name)| name), CATEGORY_LEN_MAX)
+    let name = lowest.and_then(|bit| context.filter.category_name(bit));
+    cut(name.unwrap_or("blocked"), CATEGORY_LEN_MAX)
 }
 
 /// `category, operator`, for people.

@@ -3,7 +3,7 @@
 
 use crate::filter::Filter;
 use crate::name::Name;
-use crate::rule::Action;
+use crate::rule::{Action, Scope};
 use crate::suffix::{SuffixHashes, mix};
 
 /// A sketch of all parents of names that are allowed or never blocked.
@@ -49,12 +49,12 @@ impl Exceptions {
         let mut exceptions = Exceptions([0; 1024]);
         // Both end because an image has finitely many of each.
         for rule in filter.rules() {
-            if rule.facets().any(|facet| facet.action == Action::Allow) {
-                exceptions.insert_parents(&rule.name);
+            for facet in rule.facets().filter(|facet| facet.action == Action::Allow) {
+                exceptions.insert(&rule.name, facet.scope);
             }
         }
-        for (name, _) in filter.never_block() {
-            exceptions.insert_parents(&name);
+        for (name, scope) in filter.never_block() {
+            exceptions.insert(&name, scope);
         }
         exceptions
     }
@@ -68,9 +68,11 @@ impl Exceptions {
         })
     }
 
-    fn insert_parents(&mut self, name: &Name) {
-        let parents = name.label_count().saturating_sub(1);
-        for hash in SuffixHashes::of(name, &mut [0; 128]).take(parents) {
+    /// What is above the names that a scope of this name allows: its parents, and the name itself where
+    /// only those below it are allowed.
+    fn insert(&mut self, name: &Name, scope: Scope) {
+        let above = name.label_count() - usize::from(scope.covers_self()).min(name.label_count());
+        for hash in SuffixHashes::of(name, &mut [0; 128]).take(above) {
             for (word, bit) in places(hash) {
                 if let Some(word) = self.0.get_mut(word) {
                     *word |= 1 << bit;
@@ -95,7 +97,7 @@ mod tests {
         let name = |text: std::string::String| Name::from_text(text).unwrap();
         let mut exceptions = Exceptions([0; 1024]);
         for number in 0..1000 {
-            exceptions.insert_parents(&name(std::format!("a.b{number}.c{number}.example")));
+            exceptions.insert(&name(std::format!("a.b{number}.c{number}.example")), Scope::Subtree);
         }
         for number in 0..1000 {
             assert!(

@@ -50,7 +50,7 @@ impl Override {
             false => Trigger::Suffix { labels: labels as u8 },
         };
         let (categories, lists) = (CategorySet::LOCAL, ListSet::EMPTY);
-        let hit = Hit { trigger, tier: Tier::Local, categories, lists };
+        let hit = Hit { trigger, tier: Tier::Local, categories, covers_below: true, lists };
         match decisive.action {
             Action::Allow => Verdict::Allow(hit),
             Action::Block => Verdict::Block(hit),
@@ -80,7 +80,8 @@ mod tests {
 
     fn hit(tier: Tier, labels: u8) -> Hit {
         let (categories, lists) = (CategorySet::of(20), ListSet::EMPTY);
-        Hit { trigger: Trigger::Suffix { labels }, tier, categories, lists }
+        let trigger = Trigger::Suffix { labels };
+        Hit { trigger, tier, categories, covers_below: true, lists }
     }
 
     #[test]
