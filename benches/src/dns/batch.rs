@@ -12,6 +12,9 @@ use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, recvm
 pub(super) const BATCH: usize = 64;
 const BUFFER_LEN: usize = 2048;
 
+/// A datagram: where it lies, its length, and whose it is.
+pub(super) type Received<'b> = (&'b mut [u8; BUFFER_LEN], usize, Option<SockaddrIn>);
+
 /// Room for a batch.
 pub(super) struct Batch {
     buffers: Vec<[u8; BUFFER_LEN]>,
@@ -26,10 +29,7 @@ impl Batch {
     }
 
     /// Waits for datagrams, as long as the socket does; gives those there are, and whose they are.
-    pub(super) fn receive(
-        &mut self,
-        socket: &UdpSocket,
-    ) -> Result<Vec<(&mut [u8; BUFFER_LEN], usize, Option<SockaddrIn>)>> {
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> Result<Vec<Received<'_>>> {
         let mut slices: Vec<_> =
             self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
         let (socket, flags) = (socket.as_raw_fd(), MsgFlags::MSG_WAITFORONE);
