@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, Cache};
 use filter_core::gateway::{
-    Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport, Upstream,
+    Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport,
 };
 use filter_core::policy::{Clock, Policy};
 use rand::Rng;
@@ -24,12 +24,15 @@ use super::access::Access;
 use super::connections::{self, Connections};
 use super::datagrams::{self, Listener};
 use super::image::Loaded;
+use super::links::Links;
 use super::neighbors::Neighbors;
 use super::overrides::Overrides;
 use super::ports::Ports;
 use super::profiles;
 use super::sockets::Sockets;
 use super::streams::Streams;
+use super::tls::{Identity, Trust};
+use super::upstreams::Server;
 use super::ways::Ways;
 use crate::output::report;
 
@@ -52,32 +55,37 @@ pub(super) struct Account {
     pub(super) outsiders: u64,
 }
 
+/// What all workers have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) servers: Vec<Server>,
+    /// There when a server is asked over TLS.
+    pub(super) trust: Option<Trust>,
+    /// There when clients can ask over TLS.
+    pub(super) identity: Option<Identity>,
+    pub(super) settings: Settings,
+    pub(super) access: Access,
+    pub(super) current: Arc<ArcSwap<Loaded>>,
+    pub(super) overrides: Arc<Overrides>,
+}
+
 impl Crew {
     /// Starts a worker for each set of sockets; also gives where it is told when one is lost.
     pub(super) fn start(
         sockets: Vec<Sockets>,
-        upstreams: &[Upstream],
-        settings: &Settings,
-        access: &Access,
-        current: &Arc<ArcSwap<Loaded>>,
-        overrides: &Arc<Overrides>,
+        common: &Common,
     ) -> anyhow::Result<(Crew, mpsc::Receiver<()>)> {
         let (loss, lost) = mpsc::channel(1);
         let mut crew = Vec::new();
         for (number, sockets) in sockets.into_iter().enumerate() {
             let (sender, questions) = mpsc::channel(1);
-            let (upstreams, settings) = (upstreams.to_vec(), *settings);
-            let access = access.clone();
-            let (current, overrides) = (Arc::clone(current), Arc::clone(overrides));
-            let loss = loss.clone();
+            let (common, loss) = (common.clone(), loss.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
-                    let core = Core::new(&upstreams, settings, current, overrides);
-                    if let Err(error) = core.and_then(|core| work(sockets, access, core, questions))
-                    {
+                    if let Err(error) = work(sockets, common, questions) {
                         report(&error);
                     }
                 })
@@ -115,8 +123,7 @@ impl Drop for Loss {
 /// What a thread does, until nobody has questions any more.
 fn work(
     sockets: Sockets,
-    access: Access,
-    core: Core,
+    common: Common,
     mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -126,12 +133,12 @@ fn work(
             .into_iter()
             .map(|socket| Listener::new(socket).map(Rc::new))
             .collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(core, access, listeners));
+        let worker = Rc::new(Worker::new(common, listeners)?);
         for (number, listener) in worker.listeners.iter().enumerate() {
             spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
         }
-        for (number, listener) in sockets.tcp.into_iter().enumerate() {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
+        for (number, (carrier, listener)) in sockets.tcp.into_iter().enumerate() {
+            let listener = (carrier, tokio::net::TcpListener::from_std(listener)?);
             spawn_local(connections::serve(Rc::clone(&worker), number, listener));
         }
         let mut clock = tokio::time::interval(TICK);
@@ -157,8 +164,10 @@ pub(super) struct Worker {
     listeners: Vec<Rc<Listener>>,
     pub(super) ways: RefCell<Ways>,
     pub(super) connections: Connections,
+    identity: Option<Identity>,
     ports: Ports,
     pub(super) streams: Streams,
+    links: Links,
 }
 
 /// What is needed to decide.
@@ -175,41 +184,39 @@ struct Core {
     policies_of: Option<(*const Loaded, Clock)>,
 }
 
-impl Core {
-    fn new(
-        upstreams: &[Upstream],
-        settings: Settings,
-        current: Arc<ArcSwap<Loaded>>,
-        overrides: Arc<Overrides>,
-    ) -> anyhow::Result<Core> {
+impl Worker {
+    fn new(common: Common, listeners: Vec<Rc<Listener>>) -> anyhow::Result<Worker> {
         let mut engine = new_engine()?;
-        engine.set_upstreams(upstreams);
-        Ok(Core {
+        let upstreams: Vec<_> = common.servers.iter().map(Server::of_engine).collect();
+        engine.set_upstreams(&upstreams);
+        let core = Core {
             engine,
-            current: Cache::new(current),
-            overrides,
-            settings,
+            current: Cache::new(common.current),
+            overrides: common.overrides,
+            settings: common.settings,
             random: rand::rng(),
             neighbors: Neighbors::default(),
             clock: Clock::Unset,
             policies: Vec::new(),
             policies_of: None,
-        })
-    }
-}
-
-impl Worker {
-    fn new(core: Core, access: Access, listeners: Vec<Rc<Listener>>) -> Worker {
-        Worker {
+        };
+        Ok(Worker {
             core: RefCell::new(core),
-            access,
+            access: common.access,
             outsiders: Cell::new(0),
             listeners,
             ways: RefCell::default(),
             connections: Connections::default(),
+            identity: common.identity,
             ports: Ports::default(),
             streams: Streams::default(),
-        }
+            links: Links::new(&common.servers, common.trust.as_ref()),
+        })
+    }
+
+    /// Who we are to clients over TLS.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// Whether clients at this address are served; counts those who are not.
@@ -281,7 +288,9 @@ impl Worker {
                     self.ports.send(self, port, to, message);
                 }
                 Action::Ask { to, transport: Transport::Tcp, message, .. } => {
-                    self.streams.ask(self, to, message);
+                    if !self.links.ask(self, to, message) {
+                        self.streams.ask(self, to, message);
+                    }
                 }
             }
         }
