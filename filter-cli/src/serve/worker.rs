@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Cache};
 use filter_core::gateway::{
     Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport,
 };
-use filter_core::policy::{Clock, Policy};
+use filter_core::policy::{Clock, Override, Policy};
 use rand::Rng;
 use rand::rngs::ThreadRng;
 use tokio::sync::{mpsc, oneshot};
@@ -36,9 +36,9 @@ use super::upstreams::Server;
 use super::ways::Ways;
 use crate::output::report;
 
-/// A thousand questions on their way, budgets of four thousand clients, eight thousand answers in
-/// two megabytes, replies as long as they get: 3 MB.
-type Engine = Gateway<1024, 4096, 8192, { 2 << 20 }, 65_535>;
+/// A thousand questions on their way, budgets of four thousand clients, thirty thousand answers and
+/// replies in four megabytes, messages as long as they get: 6 MB, of which what is used takes memory.
+type Engine = Gateway<1024, 4096, 32_768, { 4 << 20 }, 65_535>;
 
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
@@ -182,6 +182,9 @@ struct Core {
     /// What the profiles mean, and of what and when that was said.
     policies: Vec<Policy>,
     policies_of: Option<(*const Loaded, Clock)>,
+    /// What the operator said, and since when all of this holds.
+    said: Arc<Vec<Override>>,
+    since_ms: u64,
 }
 
 impl Worker {
@@ -199,6 +202,8 @@ impl Worker {
             clock: Clock::Unset,
             policies: Vec::new(),
             policies_of: None,
+            said: Arc::default(),
+            since_ms: 0,
         };
         Ok(Worker {
             core: RefCell::new(core),
@@ -254,14 +259,25 @@ impl Worker {
             clock,
             policies,
             policies_of,
+            said,
+            since_ms,
         } = &mut *self.core.borrow_mut();
         let loaded = current.load();
         if matches!(event, Event::Tick) || *clock == Clock::Unset {
             *clock = by_minutes(profiles::clock());
         }
+        let now_ms = overrides.now_ms();
         let now = Some((Arc::as_ptr(loaded), *clock));
         if *policies_of != now {
-            (*policies, *policies_of) = (loaded.policies(*clock), now);
+            let anew = loaded.policies(*clock);
+            let is_other_image = policies_of.is_none_or(|(image, _)| image != Arc::as_ptr(loaded));
+            if is_other_image || anew != *policies {
+                (*policies, *since_ms) = (anew, now_ms);
+            }
+            *policies_of = now;
+        }
+        if !Arc::ptr_eq(said, &overrides.load()) {
+            (*said, *since_ms) = (overrides.load_full(), now_ms);
         }
         if let Event::Query { client, .. } = &mut event {
             let address = client.address.ip();
@@ -269,14 +285,14 @@ impl Worker {
             let card = knows_cards.then(|| neighbors.card(address, Instant::now())).flatten();
             client.profile = loaded.profiles.of(address, card);
         }
-        let said = overrides.load();
         let context = Context {
-            now_ms: overrides.now_ms(),
+            now_ms,
             filter: loaded.image.filter(),
             exceptions: &loaded.exceptions,
-            overrides: &said,
+            overrides: said,
             policies,
             settings,
+            unchanged_since_ms: Some(*since_ms),
             random: &mut || random.next_u32(),
         };
         let mut actions = engine.handle(event, context);
