@@ -16,7 +16,7 @@ use filter_core::gateway::{
 use filter_core::policy::{Clock, Override, Policy};
 use rand::Rng;
 use rand::rngs::ThreadRng;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::MissedTickBehavior;
 
@@ -141,6 +141,7 @@ fn work(
             let listener = (carrier, tokio::net::TcpListener::from_std(listener)?);
             spawn_local(connections::serve(Rc::clone(&worker), number, listener));
         }
+        spawn_local(Rc::clone(&worker).send_replies());
         let mut clock = tokio::time::interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -162,6 +163,8 @@ pub(super) struct Worker {
     access: Access,
     outsiders: Cell<u64>,
     listeners: Vec<Rc<Listener>>,
+    /// Told when a listener has replies to send.
+    unsent: Notify,
     pub(super) ways: RefCell<Ways>,
     pub(super) connections: Connections,
     identity: Option<Identity>,
@@ -210,6 +213,7 @@ impl Worker {
             access: common.access,
             outsiders: Cell::new(0),
             listeners,
+            unsent: Notify::new(),
             ways: RefCell::default(),
             connections: Connections::default(),
             identity: common.identity,
@@ -233,22 +237,18 @@ impl Worker {
         is_served
     }
 
-    /// Takes an event in, and does what it leads to. Nothing here waits.
-    pub(super) fn handle(self: &Rc<Self>, event: Event<'_>) {
-        self.take(event);
-        self.send();
-    }
-
-    /// Sends the replies over UDP that were taken in.
-    pub(super) fn send(&self) {
-        for listener in &self.listeners {
-            listener.send();
+    /// Sends replies over UDP, those of a moment together; for ever.
+    ///
+    /// What is ready at the same time has been woken before this is, and so has its turn first.
+    async fn send_replies(self: Rc<Self>) {
+        loop {
+            self.unsent.notified().await;
+            self.listeners.iter().for_each(|listener| listener.send());
         }
     }
 
-    /// Takes an event in, and does what it leads to, except that replies over UDP wait until they are
-    /// [sent](Worker::send).
-    pub(super) fn take(self: &Rc<Self>, mut event: Event<'_>) {
+    /// Takes an event in, and does what it leads to. Nothing here waits.
+    pub(super) fn handle(self: &Rc<Self>, mut event: Event<'_>) {
         let Core {
             engine,
             current,
@@ -318,6 +318,7 @@ impl Worker {
                 let Some(way) = self.ways.borrow().get(client.socket) else { return };
                 let Some(listener) = self.listeners.get(way.listener) else { return };
                 listener.reply(client.address, way.local, message);
+                self.unsent.notify_one();
             }
             Transport::Tcp => self.connections.reply(client, message),
         }
