@@ -85,7 +85,7 @@ pub async fn run(
     let core = Core { engine, loaded, random: ChaCha12Rng::from_seed(seed) };
     let listener = Listener::new(clients.socket(stack));
     let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
-    let worker: &'static Worker = worker.write(Worker::new(core, stack, listener, ports));
+    let worker: &'static Worker = worker.init(Worker::new(core, stack, listener, ports));
 
     // Each is spawned once, so there is room for it.
     for (number, port) in (0..).zip(&worker.ports) {

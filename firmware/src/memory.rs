@@ -7,6 +7,7 @@ use embassy_net::Stack;
 use embassy_net::StackResources;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use filter_core::gateway::Gateway;
+use static_cell::StaticCell;
 
 use crate::connections;
 use crate::ports;
@@ -17,8 +18,9 @@ use crate::worker::Worker;
 /// clients, and no answer from upstreams.
 pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 
-/// Thirty-two questions on their way, budgets of sixty-four clients, 256 answers in 32 kilobytes.
-pub(crate) type Engine = Gateway<32, 64, 256, 32_768, MESSAGE_LEN_MAX>;
+/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 24
+/// kilobytes.
+pub(crate) type Engine = Gateway<32, 64, 192, 24_576, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
 /// streams to upstreams, and DHCP.
@@ -28,7 +30,7 @@ pub type Sockets = StackResources<{ 1 + connections::COUNT + ports::COUNT + stre
 /// room in flash.
 pub struct Memory {
     pub(crate) engine: Engine,
-    pub(crate) worker: MaybeUninit<Worker>,
+    pub(crate) worker: StaticCell<Worker>,
     pub(crate) clients: Buffers<16, 4096, 4096>,
     /// A question is below 300 octets.
     pub(crate) ports: [Buffers<2, { ports::MESSAGE_LEN_MAX }, 320>; ports::COUNT],
@@ -39,7 +41,7 @@ impl Memory {
     pub const fn new() -> Memory {
         Memory {
             engine: Engine::new(),
-            worker: MaybeUninit::uninit(),
+            worker: StaticCell::new(),
             clients: Buffers::new(),
             ports: [const { Buffers::new() }; ports::COUNT],
         }
