@@ -36,14 +36,16 @@ pub(crate) struct Connections([Connection; COUNT]);
 struct Connection {
     /// Who is at the other end; nobody when it is over.
     client: Cell<Option<Client>>,
-    /// Replies to be written.
-    replies: Pipe<NoopRawMutex, { LEN_LEN + MESSAGE_LEN_MAX }>,
+    replies: &'static Replies,
 }
 
+/// Replies to be written.
+pub(crate) type Replies = Pipe<NoopRawMutex, { LEN_LEN + MESSAGE_LEN_MAX }>;
+
 impl Connections {
-    pub(crate) fn new() -> Connections {
-        let connection = || Connection { client: Cell::new(None), replies: Pipe::new() };
-        Connections(core::array::from_fn(|_| connection()))
+    pub(crate) fn new(replies: &'static [Replies; COUNT]) -> Connections {
+        let connection = |replies| Connection { client: Cell::new(None), replies };
+        Connections(replies.each_ref().map(connection))
     }
 
     /// Hands a reply over to its connection. One whose replies are not read is given up.

@@ -32,6 +32,9 @@ mod settings;
 mod streams;
 mod worker;
 
+use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
+
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_net::Stack;
 use filter_core::FormatError;
@@ -42,9 +45,11 @@ pub use memory::{Memory, Sockets};
 pub use notice::Notice;
 pub use settings::Settings;
 
+use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
 use ports::Port;
+use streams::Streams;
 use worker::{Core, Worker};
 
 /// What a board brings.
@@ -68,9 +73,10 @@ pub async fn run(
     stack: Stack<'static>,
     memory: &'static mut Memory,
     board: Board,
-) -> Result<core::convert::Infallible, FormatError> {
+) -> Result<Infallible, FormatError> {
     let Board { image, settings, seed, notice } = board;
-    let loaded = match Loaded::open(image, &settings).await {
+    let Memory { engine, image: place, replies, worker, clients, ports } = memory;
+    let loaded = match Loaded::open(image, &settings, place).await {
         Ok(loaded) => {
             let (serial, rules) = (loaded.filter.header().serial, loaded.filter.rule_count());
             notice(Notice::Image { serial, rules });
@@ -78,26 +84,39 @@ pub async fn run(
         }
         Err(error) => {
             notice(Notice::NoImage { error, is_open: settings.is_open_without_image });
-            Loaded::stand_in(&settings)?
+            Loaded::stand_in(&settings, place)?
         }
     };
-    let Memory { engine, worker, clients, ports } = memory;
     let core = Core { engine, loaded, random: ChaCha12Rng::from_seed(seed) };
     let listener = Listener::new(clients.socket(stack));
     let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
-    let worker: &'static Worker = worker.init(Worker::new(core, stack, listener, ports));
+    let worker: &'static Worker = worker.init_with(|| Worker {
+        core: RefCell::new(core),
+        stack,
+        network: Cell::new(None),
+        listener,
+        connections: Connections::new(replies),
+        ports,
+        streams: Streams::new(),
+    });
+    start(spawner, worker);
+    notice(Notice::Listening);
+    network::keep_current(worker, &settings, notice).await
+}
 
-    // Each is spawned once, so there is room for it.
+/// Starts all tasks of a worker.
+fn start(spawner: Spawner, worker: &'static Worker) {
     for (number, port) in (0..).zip(&worker.ports) {
         spawn(spawner, ports::listen(worker, number, port));
     }
-    (0..streams::COUNT).for_each(|_| spawn(spawner, streams::ask(worker)));
-    (0..connections::COUNT as u16)
-        .for_each(|number| spawn(spawner, connections::serve(worker, number)));
+    for _ in 0..streams::COUNT {
+        spawn(spawner, streams::ask(worker));
+    }
+    for number in 0..connections::COUNT as u16 {
+        spawn(spawner, connections::serve(worker, number));
+    }
     spawn(spawner, datagrams::serve(worker));
     spawn(spawner, worker::tick(worker));
-    notice(Notice::Listening);
-    network::keep_current(worker, &settings, notice).await
 }
 
 /// Starts a task, for which there is room.

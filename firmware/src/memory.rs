@@ -9,7 +9,8 @@ use embassy_net::udp::{PacketMetadata, UdpSocket};
 use filter_core::gateway::Gateway;
 use static_cell::StaticCell;
 
-use crate::connections;
+use crate::connections::{self, Replies};
+use crate::image::Place;
 use crate::ports;
 use crate::streams;
 use crate::worker::Worker;
@@ -30,6 +31,8 @@ pub type Sockets = StackResources<{ 1 + connections::COUNT + ports::COUNT + stre
 /// room in flash.
 pub struct Memory {
     pub(crate) engine: Engine,
+    pub(crate) image: Place,
+    pub(crate) replies: [Replies; connections::COUNT],
     pub(crate) worker: StaticCell<Worker>,
     pub(crate) clients: Buffers<16, 4096, 4096>,
     /// A question is below 300 octets.
@@ -41,6 +44,8 @@ impl Memory {
     pub const fn new() -> Memory {
         Memory {
             engine: Engine::new(),
+            image: (StaticCell::new(), StaticCell::new()),
+            replies: [const { Replies::new() }; connections::COUNT],
             worker: StaticCell::new(),
             clients: Buffers::new(),
             ports: [const { Buffers::new() }; ports::COUNT],

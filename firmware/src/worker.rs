@@ -23,7 +23,7 @@ const SETTINGS: Settings = Settings { source_ports: ports::COUNT as u16, ..Setti
 
 /// The worker, as seen by its own tasks.
 pub(crate) struct Worker {
-    core: RefCell<Core>,
+    pub(crate) core: RefCell<Core>,
     pub(crate) stack: Stack<'static>,
     /// Our own network, when there is one.
     pub(crate) network: Cell<Option<Ipv4Cidr>>,
@@ -36,28 +36,11 @@ pub(crate) struct Worker {
 /// What is needed to decide.
 pub(crate) struct Core {
     pub(crate) engine: &'static mut Engine,
-    pub(crate) loaded: Loaded,
+    pub(crate) loaded: &'static Loaded,
     pub(crate) random: ChaCha12Rng,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        core: Core,
-        stack: Stack<'static>,
-        listener: Listener,
-        ports: [Port; ports::COUNT],
-    ) -> Worker {
-        Worker {
-            core: RefCell::new(core),
-            stack,
-            network: Cell::new(None),
-            listener,
-            connections: Connections::new(),
-            ports,
-            streams: Streams::new(),
-        }
-    }
-
     /// Whether clients at this address are served: those of private and link-local networks, and of
     /// our own.
     pub(crate) fn serves(&self, address: IpAddr) -> bool {
@@ -81,7 +64,7 @@ impl Worker {
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
-            exceptions: &loaded.exceptions,
+            exceptions: loaded.exceptions,
             overrides: &[],
             policies: &loaded.policies,
             settings: &SETTINGS,

@@ -58,8 +58,17 @@ pub(crate) struct Ethernet {
 }
 
 impl Ethernet {
-    /// Switches the interface on. To be called once.
-    pub(crate) fn start() -> Ethernet {
+    /// An interface that is still off.
+    pub(crate) const fn new() -> Ethernet {
+        Ethernet {
+            address: [0; 6],
+            received: [0; FRAME_LEN_MAX + CHECKSUM_LEN],
+            sent: [0; FRAME_LEN_MAX],
+        }
+    }
+
+    /// Switches it on.
+    pub(crate) fn start(&mut self) -> &mut Ethernet {
         let [[a, b, c, d], [e, f, ..]] = [ADDRESS_LOW, ADDRESS_HIGH].map(|index| {
             MAC_CSR_CMD.write(CSR_BUSY | CSR_READ | index);
             MAC_CSR_DATA.read().to_le_bytes()
@@ -72,11 +81,8 @@ impl Ethernet {
         IRQ_CFG.write(IRQ_CFG_ON);
         INT_EN.write(RX_WAITING);
         Interrupt::Ethernet.enable();
-        Ethernet {
-            address: [a, b, c, d, e, f],
-            received: [0; FRAME_LEN_MAX + CHECKSUM_LEN],
-            sent: [0; FRAME_LEN_MAX],
-        }
+        self.address = [a, b, c, d, e, f];
+        self
     }
 
     /// Takes the next sound frame out, and gives its length.

@@ -21,8 +21,7 @@ fn pend(_context: *mut ()) {
 
 /// Spawns the first tasks, and runs all there are; for ever.
 pub(crate) fn run(begin: impl FnOnce(Spawner)) -> ! {
-    let executor: &'static raw::Executor =
-        EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
+    let executor: &'static raw::Executor = EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
     begin(executor.spawner());
     loop {
         if IS_PENDING.swap(false, Ordering::Acquire) {

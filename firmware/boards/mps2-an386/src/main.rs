@@ -29,13 +29,14 @@ use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
 use firmware::{Board, Memory, Notice, Settings, Sockets};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::ConstStaticCell;
 
 use board::Interrupt;
 use ethernet::Ethernet;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
-static SOCKETS: StaticCell<Sockets> = StaticCell::new();
+static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
 #[entry]
 fn main() -> ! {
@@ -46,9 +47,9 @@ fn main() -> ! {
     });
     let (seed, network_seed) = (random(), random());
     let (stack, runner) = embassy_net::new(
-        Ethernet::start(),
+        ETHERNET.take().start(),
         settings.network(),
-        SOCKETS.init(Sockets::new()),
+        SOCKETS.take(),
         u64::from_le_bytes(network_seed),
     );
     executor::run(|spawner| {
@@ -60,7 +61,7 @@ fn main() -> ! {
 }
 
 #[embassy_executor::task]
-async fn network(mut runner: Runner<'static, Ethernet>) -> ! {
+async fn network(mut runner: Runner<'static, &'static mut Ethernet>) -> ! {
     runner.run().await
 }
 
