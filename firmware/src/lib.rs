@@ -36,8 +36,10 @@ use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
+use embassy_futures::yield_now;
 use embassy_net::Stack;
 use filter_core::FormatError;
+use filter_core::gateway::Exceptions;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -51,6 +53,8 @@ use image::Loaded;
 use ports::Port;
 use streams::Streams;
 use worker::{Core, Worker};
+
+static UNKNOWN: Exceptions = Exceptions::UNKNOWN;
 
 /// What a board brings.
 pub struct Board {
@@ -74,20 +78,37 @@ pub async fn run(
     memory: &'static mut Memory,
     board: Board,
 ) -> Result<Infallible, FormatError> {
-    let Board { image, settings, seed, notice } = board;
-    let Memory { engine, image: place, replies, worker, clients, ports } = memory;
-    let loaded = match Loaded::open(image, &settings, place).await {
+    // Once before this: the network has its first frames out when the processor is busy.
+    yield_now().await;
+    let worker = begin(spawner, stack, memory, &board)?;
+    (board.notice)(Notice::Listening);
+    network::keep_current(worker, &board.settings, board.notice).await
+}
+
+/// Verifies the image, and starts a worker that goes by it.
+// Not inlined, so that its frame is given back.
+#[inline(never)]
+fn begin(
+    spawner: Spawner,
+    stack: Stack<'static>,
+    memory: &'static mut Memory,
+    board: &Board,
+) -> Result<&'static Worker, FormatError> {
+    let Memory { engine, loaded: place, exceptions, replies, worker, clients, ports } = memory;
+    let loaded = match Loaded::open(board.image, &board.settings, place) {
         Ok(loaded) => {
             let (serial, rules) = (loaded.filter.header().serial, loaded.filter.rule_count());
-            notice(Notice::Image { serial, rules });
+            (board.notice)(Notice::Image { serial, rules });
             loaded
         }
         Err(error) => {
-            notice(Notice::NoImage { error, is_open: settings.is_open_without_image });
-            Loaded::stand_in(&settings, place)?
+            let is_open = board.settings.is_open_without_image;
+            (board.notice)(Notice::NoImage { error, is_open });
+            Loaded::stand_in(&board.settings, place)?
         }
     };
-    let core = Core { engine, loaded, random: ChaCha12Rng::from_seed(seed) };
+    let random = ChaCha12Rng::from_seed(board.seed);
+    let core = Core { engine, loaded, exceptions: &UNKNOWN, random };
     let listener = Listener::new(clients.socket(stack));
     let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
     let worker: &'static Worker = worker.init_with(|| Worker {
@@ -100,8 +121,8 @@ pub async fn run(
         streams: Streams::new(),
     });
     start(spawner, worker);
-    notice(Notice::Listening);
-    network::keep_current(worker, &settings, notice).await
+    spawn(spawner, image::find_exceptions(worker, loaded, exceptions));
+    Ok(worker)
 }
 
 /// Starts all tasks of a worker.

@@ -6,11 +6,11 @@ use core::mem::MaybeUninit;
 use embassy_net::Stack;
 use embassy_net::StackResources;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
-use filter_core::gateway::Gateway;
+use filter_core::gateway::{Exceptions, Gateway};
 use static_cell::StaticCell;
 
 use crate::connections::{self, Replies};
-use crate::image::Place;
+use crate::image::Loaded;
 use crate::ports;
 use crate::streams;
 use crate::worker::Worker;
@@ -31,7 +31,8 @@ pub type Sockets = StackResources<{ 1 + connections::COUNT + ports::COUNT + stre
 /// room in flash.
 pub struct Memory {
     pub(crate) engine: Engine,
-    pub(crate) image: Place,
+    pub(crate) loaded: StaticCell<Loaded>,
+    pub(crate) exceptions: Exceptions,
     pub(crate) replies: [Replies; connections::COUNT],
     pub(crate) worker: StaticCell<Worker>,
     pub(crate) clients: Buffers<16, 4096, 4096>,
@@ -44,7 +45,8 @@ impl Memory {
     pub const fn new() -> Memory {
         Memory {
             engine: Engine::new(),
-            image: (StaticCell::new(), StaticCell::new()),
+            loaded: StaticCell::new(),
+            exceptions: Exceptions::NONE,
             replies: [const { Replies::new() }; connections::COUNT],
             worker: StaticCell::new(),
             clients: Buffers::new(),

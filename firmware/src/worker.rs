@@ -5,7 +5,9 @@ use core::net::IpAddr;
 
 use embassy_net::{Ipv4Cidr, Stack};
 use embassy_time::{Duration, Instant, Ticker};
-use filter_core::gateway::{Action, Client, Context, Event, Settings, Transport, Upstream};
+use filter_core::gateway::{
+    Action, Client, Context, Event, Exceptions, Settings, Transport, Upstream,
+};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng as _;
 
@@ -37,6 +39,7 @@ pub(crate) struct Worker {
 pub(crate) struct Core {
     pub(crate) engine: &'static mut Engine,
     pub(crate) loaded: &'static Loaded,
+    pub(crate) exceptions: &'static Exceptions,
     pub(crate) random: ChaCha12Rng,
 }
 
@@ -54,9 +57,14 @@ impl Worker {
         self.core.borrow_mut().engine.set_upstreams(upstreams);
     }
 
+    /// Goes by these from now on.
+    pub(crate) fn set_exceptions(&self, exceptions: &'static Exceptions) {
+        self.core.borrow_mut().exceptions = exceptions;
+    }
+
     /// Takes an event in, and does what it leads to. Nothing here waits.
     pub(crate) fn handle(&self, mut event: Event<'_>) {
-        let Core { engine, loaded, random } = &mut *self.core.borrow_mut();
+        let Core { engine, loaded, exceptions, random } = &mut *self.core.borrow_mut();
         if let Event::Query { client, .. } = &mut event {
             client.profile = loaded.profile_of(client.address.ip());
         }
@@ -64,7 +72,7 @@ impl Worker {
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
-            exceptions: loaded.exceptions,
+            exceptions,
             overrides: &[],
             policies: &loaded.policies,
             settings: &SETTINGS,
