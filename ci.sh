@@ -23,7 +23,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# filter-core builds for these; firmware proves itself on the third.
+# filter-core builds for these; firmware/proof proves itself on the third.
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi thumbv8m.main-none-eabi)
 proof_target=thumbv7em-none-eabi
 router_targets=(x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf)
@@ -46,7 +46,7 @@ fmt() {
 lint() {
     cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
     cargo clippy --locked -p filter-core --target "$proof_target" -- -D warnings
-    (cd firmware && cargo clippy --locked --target "$proof_target" -- -D warnings)
+    (cd firmware/proof && cargo clippy --locked --target "$proof_target" -- -D warnings)
     cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 }
 
@@ -84,7 +84,7 @@ nostd() {
 no-panic() {
     link_proof
     if command -v size >/dev/null; then
-        size "$target_dir/$proof_target/firmware/no_panic"
+        size "$target_dir/$proof_target/firmware/proof"
     fi
     # The control: with a panic planted, the same link must fail, and for that reason.
     local log=$target_dir/no-panic.log
@@ -96,10 +96,9 @@ no-panic() {
     echo "no panic on the query path; a planted one is found"
 }
 
-# The profile is in firmware/.cargo/config.toml, which cargo reads in that folder.
+# The profile is in firmware/proof/.cargo/config.toml, which cargo reads in that folder.
 link_proof() {
-    (cd firmware && cargo build --locked --profile firmware --target "$proof_target" \
-        --bin no_panic "$@")
+    (cd firmware/proof && cargo build --locked --profile firmware --target "$proof_target" "$@")
 }
 
 replay() {

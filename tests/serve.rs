@@ -114,7 +114,10 @@ fn conversations_go_as_written() {
     ] {
         let text = fs::read_to_string(data(&format!("dns/{name}.rpl"))).unwrap();
         Conversation::replay(name, &text, &|conversation| {
-            let live = Live::start(conversation.image(), &conversation.upstreams);
+            let (image, upstreams) = (conversation.image(), &conversation.upstreams);
+            let live = Live::new(image, upstreams, |place, arguments| {
+                (Server::start(&place, arguments), place)
+            });
             conversation.server = Some(Box::new(live));
         });
     }

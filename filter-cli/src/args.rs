@@ -62,6 +62,8 @@ enum Command {
     #[cfg(target_os = "linux")]
     Serve(Box<cmd::serve::Args>),
     #[cfg(target_os = "linux")]
+    Gateway(cmd::gateway::Args),
+    #[cfg(target_os = "linux")]
     Status(cmd::status::Args),
     #[cfg(target_os = "linux")]
     Allow(cmd::say::Allow),
@@ -90,6 +92,8 @@ impl Cli {
             Command::Generate(args) => args.run(&output),
             #[cfg(target_os = "linux")]
             Command::Serve(args) => args.run(&output),
+            #[cfg(target_os = "linux")]
+            Command::Gateway(args) => args.run(&output),
             #[cfg(target_os = "linux")]
             Command::Status(args) => args.run(&output),
             #[cfg(target_os = "linux")]

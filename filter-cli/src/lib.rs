@@ -5,11 +5,14 @@
 //! a [`list_map`]; [`limits`] stops what must be looked at first; [`merge`] unites the maps for
 //! the compiler; [`audit`] tries the words of the image; [`replace`] puts image and [`why`]
 //! index in place; [`report`] shows what became of every line; [`assemble`] is the way from lists
-//! to an image as a whole. [`cmd`] has the commands, and `serve` (on Linux) the filtering DNS server.
+//! to an image as a whole. [`cmd`] has the commands; `serve` is the filtering DNS server and `board`
+//! the one of a microcontroller, on Linux.
 
 pub mod args;
 pub mod assemble;
 pub mod audit;
+#[cfg(target_os = "linux")]
+pub mod board;
 pub mod cache;
 pub mod cmd;
 pub mod config;

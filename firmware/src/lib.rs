@@ -1,113 +1,148 @@
-//! What a gateway does with a DNS query before any socket is touched: takes the octets of a
-//! datagram and a [`Filter`], gives a [`Step`], and promises to do so without heap, recursion
-//! or panic on any octets.
+//! The gateway on a microcontroller, without its hardware: DNS over UDP and TCP for a room, by the
+//! same engine as `gardefou serve`, on a network stack a board brings.
 //!
-//! The image is opened once, where it lies in flash; every query then costs one name and one
-//! check. Writing the answer to a blocked query, forwarding and caching will join with the
-//! gateway, and boards will stand in `src/bin/`, one file each.
+//! ```text
+//! flash ── image ────► Loaded ─┐                       ┌─► ports ───► upstreams over UDP
+//!       └─ settings ─► Settings┼─► Worker ◄──► engine ─┼─► streams ─► upstreams over TCP
+//! clients ─► datagrams ────────┤                       └─► replies
+//!         └► connections ──────┘
+//! ```
+//!
+//! A board has clock, executor, network driver and log; it makes a [`Stack`], spawns its runner, and
+//! [`run`]s the gateway in a [`Memory`] of its own. There is no heap: all there is to fill is filled
+//! when it begins, and what does not fit later is turned away.
+//!
+//! Whether the room is protected is decided by the image, which is read where it lies. It is
+//! verified while the network comes up, and clients are answered when it has been, not before. Where
+//! it is not sound, [`Settings::is_open_without_image`] decides.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-use filter_core::{CategorySet, Filter, Hit, Name, Verdict};
+mod address;
+mod connections;
+mod datagrams;
+mod image;
+mod memory;
+mod network;
+mod notice;
+mod ports;
+mod settings;
+mod streams;
+mod worker;
 
-/// What to do with a datagram from a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Answer as policy says; never ask upstream.
-    Block(Hit),
-    /// No query this gateway serves. It came from a broken or a hostile client.
-    Drop,
-    /// Ask upstream.
-    Forward,
+use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
+
+use embassy_executor::{SpawnError, SpawnToken, Spawner};
+use embassy_futures::yield_now;
+use embassy_net::Stack;
+use filter_core::FormatError;
+use filter_core::gateway::Exceptions;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+pub use memory::{Memory, Sockets};
+pub use notice::Notice;
+pub use settings::Settings;
+
+use connections::Connections;
+use datagrams::Listener;
+use image::Loaded;
+use ports::Port;
+use streams::Streams;
+use worker::{Core, Worker};
+
+static UNKNOWN: Exceptions = Exceptions::UNKNOWN;
+
+/// What a board brings.
+pub struct Board {
+    /// The region of flash at whose beginning the image lies.
+    pub image: &'static [u8],
+    /// What the owner has set.
+    pub settings: Settings,
+    /// Numbers nobody can foresee.
+    pub seed: [u8; 32],
+    /// Where to say what happens.
+    pub notice: fn(Notice),
 }
 
-/// Decides about one datagram.
+/// Serves; for ever.
 ///
-/// A datagram is served when it is a standard query with one question (RFC 1035 section 4.1);
-/// answers, other opcodes and any other number of questions are dropped.
-///
-/// Cost: that of [`Filter::check`]. About 2.5 kB of stack, no heap.
-///
-/// ```
-/// use filter_core::{CategorySet, Filter};
-/// use firmware::{Step, step};
-///
-/// fn serve(flash: &[u8], datagram: &[u8]) -> Result<bool, filter_core::FormatError> {
-///     let filter = Filter::from_bytes(flash)?;
-///     Ok(matches!(step(&filter, CategorySet::ALL, datagram), Step::Block(_)))
-/// }
-/// ```
-pub fn step<D: AsRef<[u8]>>(filter: &Filter<D>, enabled: CategorySet, datagram: &[u8]) -> Step {
-    let Some(name) = question(datagram) else { return Step::Drop };
-    match filter.check(&name, enabled) {
-        Verdict::Block(hit) => Step::Block(hit),
-        Verdict::Allow(_) | Verdict::Pass => Step::Forward,
-    }
+/// # Errors
+/// [`FormatError`] when not even the image in the firmware itself is sound: the flash is damaged.
+pub async fn run(
+    spawner: Spawner,
+    stack: Stack<'static>,
+    memory: &'static mut Memory,
+    board: Board,
+) -> Result<Infallible, FormatError> {
+    // Once before this: the network has its first frames out when the processor is busy.
+    yield_now().await;
+    let worker = begin(spawner, stack, memory, &board)?;
+    (board.notice)(Notice::Listening);
+    network::keep_current(worker, &board.settings, board.notice).await
 }
 
-/// The name a standard query asks about.
-fn question(datagram: &[u8]) -> Option<Name> {
-    let &[_, _, flags, _, count_high, count_low, ..] = datagram else { return None };
-    if flags & (RESPONSE | OPCODE) != 0 || [count_high, count_low] != [0, 1] {
-        return None;
-    }
-    let (name, end) = Name::from_message(datagram, HEADER_LEN).ok()?;
-    datagram.get(end..)?.first_chunk::<TYPE_AND_CLASS_LEN>()?;
-    Some(name)
-}
-
-/// Octets of the header of a DNS message.
-const HEADER_LEN: usize = 12;
-/// Octets behind the name of a question.
-const TYPE_AND_CLASS_LEN: usize = 4;
-/// The bit of the third octet that marks an answer.
-const RESPONSE: u8 = 0b1000_0000;
-/// The bits of the third octet that hold the opcode; 0 is a standard query.
-const OPCODE: u8 = 0b0111_1000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use filter_core::compile::{Compiler, ListInfo};
-    use filter_core::{Action, Scope};
-
-    fn filter() -> Filter<Vec<u8>> {
-        let mut compiler = Compiler::new(1);
-        compiler.category(20, "gambling").unwrap();
-        let list = compiler.list(ListInfo::new("demo", CategorySet::of(20))).unwrap();
-        let name = Name::from_text("casino.example").unwrap();
-        compiler.rule(&name, Scope::Subtree, Action::Block, list).unwrap();
-        Filter::from_bytes(compiler.finish().unwrap().octets).unwrap()
-    }
-
-    fn query(name: &str) -> Vec<u8> {
-        let mut datagram = vec![0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        datagram.extend(Name::from_text(name).unwrap().as_wire());
-        datagram.extend([0, 1, 0, 1]);
-        datagram
-    }
-
-    #[test]
-    fn blocked_names_stay_here_and_others_go_on() {
-        let filter = filter();
-        let step = |name| step(&filter, CategorySet::ALL, &query(name));
-        assert!(matches!(step("www.casino.example"), Step::Block(_)));
-        assert_eq!(step("www.school.example"), Step::Forward);
-    }
-
-    #[test]
-    fn every_cut_and_every_other_kind_of_message_is_dropped() {
-        let filter = filter();
-        let whole = query("casino.example");
-        for len in 0..whole.len() {
-            assert_eq!(step(&filter, CategorySet::ALL, &whole[..len]), Step::Drop, "{len}");
+/// Verifies the image, and starts a worker that goes by it.
+// Not inlined, so that its frame is given back.
+#[inline(never)]
+fn begin(
+    spawner: Spawner,
+    stack: Stack<'static>,
+    memory: &'static mut Memory,
+    board: &Board,
+) -> Result<&'static Worker, FormatError> {
+    let Memory { engine, loaded: place, exceptions, replies, worker, clients, ports } = memory;
+    let loaded = match Loaded::open(board.image, &board.settings, place) {
+        Ok(loaded) => {
+            let (serial, rules) = (loaded.filter.header().serial, loaded.filter.rule_count());
+            (board.notice)(Notice::Image { serial, rules });
+            loaded
         }
-        for (at, octet) in [(2, 0x81), (2, 0x29), (5, 0), (5, 2), (4, 1), (12, 0x40), (12, 0xC0)] {
-            let mut other = whole.clone();
-            other[at] = octet;
-            assert_eq!(step(&filter, CategorySet::ALL, &other), Step::Drop, "{at} {octet:#x}");
+        Err(error) => {
+            let is_open = board.settings.is_open_without_image;
+            (board.notice)(Notice::NoImage { error, is_open });
+            Loaded::stand_in(&board.settings, place)?
         }
+    };
+    let random = ChaCha12Rng::from_seed(board.seed);
+    let core = Core { engine, loaded, exceptions: &UNKNOWN, since_ms: 0, random };
+    let listener = Listener::new(clients.socket(stack));
+    let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
+    let worker: &'static Worker = worker.init_with(|| Worker {
+        core: RefCell::new(core),
+        stack,
+        network: Cell::new(None),
+        listener,
+        connections: Connections::new(replies),
+        ports,
+        streams: Streams::new(),
+    });
+    start(spawner, worker);
+    spawn(spawner, image::find_exceptions(worker, loaded, exceptions));
+    Ok(worker)
+}
+
+/// Starts all tasks of a worker.
+fn start(spawner: Spawner, worker: &'static Worker) {
+    for (number, port) in (0..).zip(&worker.ports) {
+        spawn(spawner, ports::listen(worker, number, port));
+    }
+    for _ in 0..streams::COUNT {
+        spawn(spawner, streams::ask(worker));
+    }
+    for number in 0..connections::COUNT as u16 {
+        spawn(spawner, connections::serve(worker, number));
+    }
+    spawn(spawner, datagrams::serve(worker));
+    spawn(spawner, worker::tick(worker));
+}
+
+/// Starts a task, for which there is room.
+fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
+    if let Ok(task) = task {
+        spawner.spawn(task);
     }
 }

@@ -66,7 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DISTRUST: Duration = Duration::from_millis(10);
 
 /// An action, kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     Reply { who: String, transport: Transport, octets: Vec<u8> },
     Ask { to: SocketAddr, transport: Transport, port: u16, octets: Vec<u8> },

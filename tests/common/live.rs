@@ -1,5 +1,5 @@
-//! A conversation with the real binary: people and upstreams are sockets on loopback, each read by a
-//! thread of its own, that ends with the tests.
+//! A conversation with a server that runs: people and upstreams are sockets on loopback, each read by
+//! a thread of its own, that ends with the tests.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,11 +12,10 @@ use std::time::Duration;
 use filter_core::gateway::{Transport, Upstream};
 
 use crate::conversation::{Done, Server};
-use crate::server::{self, Place, framed, pair, read_framed};
+use crate::server::{self, Place, client, framed, pair, read_framed, stream};
 
-pub struct Live {
-    server: server::Server,
-    _place: Place,
+pub struct Live<R> {
+    running: R,
     people: HashMap<String, UdpSocket>,
     streams: HashMap<String, TcpStream>,
     /// Where the answer to each question goes.
@@ -37,8 +36,21 @@ enum Asker {
     Tcp(TcpStream),
 }
 
-impl Live {
-    pub fn start(image: &[u8], upstreams: &[Upstream]) -> Live {
+/// What runs.
+pub trait Running {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+    /// What it has counted.
+    fn counter(&self, name: &str) -> u64;
+}
+
+impl<R> Live<R> {
+    /// `start` starts what runs, in a folder with this image as `x.gfi`, with these arguments.
+    pub fn new(
+        image: &[u8],
+        upstreams: &[Upstream],
+        start: impl FnOnce(Place, &[&str]) -> R,
+    ) -> Live<R> {
         let place = Place::new(&[]);
         fs::write(place.path("x.gfi"), image).unwrap();
         let (sender, seen) = channel();
@@ -48,9 +60,21 @@ impl Live {
             arguments.extend(["--upstream".to_owned(), address.to_string()]);
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let server = server::Server::start(&place, &arguments);
+        let running = start(place, &arguments);
         let (people, streams) = (HashMap::new(), HashMap::new());
-        Live { server, _place: place, people, streams, askers: Vec::new(), seen, sender }
+        Live { running, people, streams, askers: Vec::new(), seen, sender }
+    }
+}
+
+/// `gardefou serve`, and its folder.
+impl Running for (server::Server, Place) {
+    fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        let counters = &self.0.status()["counters"];
+        counters[name].as_u64().or(counters["blocked"][name].as_u64()).unwrap()
     }
 }
 
@@ -76,13 +100,13 @@ fn listen(name: SocketAddr, sender: &Sender<Seen>) -> SocketAddr {
     address
 }
 
-impl Server for Live {
+impl<R: Running> Server for Live<R> {
     fn query(&mut self, who: &str, transport: Transport, octets: &[u8]) {
         let (name, sender) = (who.to_owned(), self.sender.clone());
         match transport {
             Transport::Udp => {
                 let socket = self.people.entry(name.clone()).or_insert_with(|| {
-                    let socket = self.server.client();
+                    let socket = client(self.running.address());
                     let reading = socket.try_clone().unwrap();
                     thread::spawn(move || {
                         let mut buffer = [0; 4096];
@@ -97,7 +121,7 @@ impl Server for Live {
             }
             Transport::Tcp => {
                 let stream = self.streams.entry(name.clone()).or_insert_with(|| {
-                    let stream = self.server.stream();
+                    let stream = stream(self.running.address());
                     let mut reading = stream.try_clone().unwrap();
                     thread::spawn(move || {
                         while let Some(message) = read_framed(&mut reading) {
@@ -134,7 +158,6 @@ impl Server for Live {
     }
 
     fn counter(&self, name: &str) -> u64 {
-        let counters = &self.server.status()["counters"];
-        counters[name].as_u64().or(counters["blocked"][name].as_u64()).unwrap()
+        self.running.counter(name)
     }
 }

@@ -83,7 +83,12 @@ impl Process {
 
     /// Waits until it says this.
     pub fn wait_for(&mut self, words: &str) {
-        let end = Instant::now() + PATIENCE;
+        self.wait_long_for(words, PATIENCE);
+    }
+
+    /// The same, where it has much to do before.
+    pub fn wait_long_for(&mut self, words: &str, patience: Duration) {
+        let end = Instant::now() + patience;
         loop {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
@@ -113,6 +118,10 @@ impl Process {
         // The shell has a `kill` of its own.
         let kill = format!("kill -s {name} {}", self.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits for its end, and gives its exit code.
@@ -183,9 +192,7 @@ impl Server {
     }
 
     pub fn stream(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        stream(self.address)
     }
 
     /// Asks over UDP.
@@ -200,6 +207,13 @@ pub fn client(server: SocketAddr) -> UdpSocket {
     socket.connect(server).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
+}
+
+/// A connection.
+pub fn stream(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Asks, and again where a datagram is lost.

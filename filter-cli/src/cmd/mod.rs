@@ -6,6 +6,8 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod export;
+#[cfg(target_os = "linux")]
+pub mod gateway;
 pub mod generate;
 pub mod info;
 pub mod lint;

@@ -1,7 +1,7 @@
 //! Names that stand above an allowed one: takes a filter, once, gives a sketch that tells whether
 //! a blocked name may be said not to exist.
 
-use crate::filter::Filter;
+use crate::filter::{Filter, NeverBlock, Rules};
 use crate::name::Name;
 use crate::rule::{Action, Scope};
 use crate::suffix::{SuffixHashes, mix};
@@ -43,20 +43,21 @@ impl Exceptions {
     /// at work.
     pub const UNKNOWN: Exceptions = Exceptions([u32::MAX; 1024]);
 
+    /// No name is above an allowed one: what a [search](Exceptions::search) begins with.
+    pub const NONE: Exceptions = Exceptions([0; 1024]);
+
     /// Reads every rule and never-block name of a filter: O(rules), to be done once, and beside
     /// the queries where rules are many.
     pub fn of<D: AsRef<[u8]>>(filter: &Filter<D>) -> Exceptions {
-        let mut exceptions = Exceptions([0; 1024]);
-        // Both end because an image has finitely many of each.
-        for rule in filter.rules() {
-            for facet in rule.facets().filter(|facet| facet.action == Action::Allow) {
-                exceptions.insert(&rule.name, facet.scope);
-            }
-        }
-        for (name, scope) in filter.never_block() {
-            exceptions.insert(&name, scope);
-        }
+        let mut exceptions = Exceptions::NONE;
+        exceptions.search(filter).advance(usize::MAX);
         exceptions
+    }
+
+    /// Adds those of a filter a part at a time, for who has one processor for this and the queries.
+    /// Not to be gone by before the search has ended.
+    pub fn search<'a, D: AsRef<[u8]>>(&'a mut self, filter: &'a Filter<D>) -> Search<'a> {
+        Search { exceptions: self, rules: filter.rules(), never_block: filter.never_block() }
     }
 
     /// Whether an allowed name may be below this one.
@@ -82,6 +83,31 @@ impl Exceptions {
     }
 }
 
+/// A search for the exceptions of a filter; see [`Exceptions::search`].
+pub struct Search<'a> {
+    exceptions: &'a mut Exceptions,
+    rules: Rules<'a>,
+    never_block: NeverBlock<'a>,
+}
+
+impl Search<'_> {
+    /// Looks at so many more rules and never-block names; false when there were not as many.
+    pub fn advance(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            if let Some(rule) = self.rules.next() {
+                for facet in rule.facets().filter(|facet| facet.action == Action::Allow) {
+                    self.exceptions.insert(&rule.name, facet.scope);
+                }
+            } else if let Some((name, scope)) = self.never_block.next() {
+                self.exceptions.insert(&name, scope);
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+}
+
 /// Two words, each below 1024, with a bit in it.
 fn places(hash: u64) -> [(usize, u32); 2] {
     let hash = mix(hash);
@@ -95,7 +121,7 @@ mod tests {
     #[test]
     fn the_sketch_knows_all_parents_and_few_others() {
         let name = |text: std::string::String| Name::from_text(text).unwrap();
-        let mut exceptions = Exceptions([0; 1024]);
+        let mut exceptions = Exceptions::NONE;
         for number in 0..1000 {
             exceptions.insert(&name(std::format!("a.b{number}.c{number}.example")), Scope::Subtree);
         }

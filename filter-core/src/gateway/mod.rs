@@ -72,7 +72,7 @@ pub use self::actions::Actions;
 pub use self::budget::Budget;
 pub use self::counters::Counters;
 pub use self::event::{Action, Client, Event, Transport};
-pub use self::exceptions::Exceptions;
+pub use self::exceptions::{Exceptions, Search};
 pub use self::settings::Settings;
 pub use self::upstream::{Health, Upstream};
 

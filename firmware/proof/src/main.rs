@@ -19,7 +19,7 @@ mod proof {
     use core::hint::black_box;
     use core::panic::PanicInfo;
 
-    use filter_core::{CategorySet, Filter};
+    use filter_core::{CategorySet, Filter, Name};
 
     static FLASH: [u8; 4096] = [0; 4096];
     static DATAGRAM: [u8; 512] = [0; 512];
@@ -30,8 +30,10 @@ mod proof {
     extern "C" fn _start() {
         let flash: &[u8] = black_box(&FLASH);
         let datagram: &[u8] = black_box(&DATAGRAM);
-        if let Ok(filter) = Filter::from_bytes(flash) {
-            black_box(firmware::step(&filter, black_box(CategorySet::ALL), datagram));
+        if let Ok(filter) = Filter::from_bytes(flash)
+            && let Ok((name, end)) = Name::from_message(datagram, black_box(12))
+        {
+            black_box((filter.check(&name, black_box(CategorySet::ALL)), end));
         }
         #[cfg(feature = "with-panic")]
         black_box(datagram[black_box(0)]);

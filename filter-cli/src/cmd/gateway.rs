@@ -1,0 +1,82 @@
+//! `gardefou gateway`: the firmware on an emulated board. The work is in [`crate::board`].
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+
+use crate::board::{self, Options};
+use crate::output::{ExitStatus, Output};
+
+/// Try the firmware of a microcontroller, on an emulated board
+///
+/// Builds the firmware, which is the gateway on a Cortex-M4 with 160 kB of memory, and boots it in
+/// QEMU with a real network: it gets an address by DHCP, answers at a port of this machine, and asks
+/// real upstreams. Wants qemu-system-arm and a clone of the repository. SIGTERM and SIGINT end it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 ended by a signal, 2 error.", after_long_help = LONG_HELP)]
+pub struct Args {
+    /// The image to put into its flash; without it, the lists that come with this program are built
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<PathBuf>,
+    /// Where a build keeps lists that were read
+    #[arg(long, value_name = "DIR", conflicts_with = "image")]
+    cache: Option<PathBuf>,
+    /// Where to reach its port 53, over UDP and TCP
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5300")]
+    listen: SocketAddrV4,
+    /// Whom it asks, first choice first; may be given up to eight times
+    ///
+    /// Left out, it is the name servers of this machine.
+    #[arg(long = "upstream", value_name = "ADDRESS[:PORT]", value_parser = address)]
+    upstreams: Vec<SocketAddrV4>,
+    /// Who runs this place, to be shown with the reason of a block
+    #[arg(long, value_name = "TEXT")]
+    operator: Option<String>,
+    /// What it does while there is no sound image
+    #[arg(long, value_name = "WHAT", default_value = "closed")]
+    without_image: WithoutImage,
+}
+
+/// What the board does while there is no sound image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum WithoutImage {
+    /// Answer everybody that it is not ready (SERVFAIL)
+    Closed,
+    /// Let everything through, what the law forbids included
+    Open,
+}
+
+const LONG_HELP: &str = "\
+Exit codes:
+  0  ended by a signal
+  2  error
+
+Examples:
+  gardefou gateway                                at port 5300 of this machine
+  gardefou gateway --image school.gfi --upstream 192.0.2.53";
+
+impl Args {
+    /// Runs the command, until a signal ends it.
+    ///
+    /// # Errors
+    /// When the firmware cannot be built or booted, or ends by itself.
+    pub fn run(&self, output: &Output) -> anyhow::Result<ExitStatus> {
+        let options = Options {
+            image: self.image.clone(),
+            cache: self.cache.clone(),
+            listen: self.listen,
+            upstreams: self.upstreams.clone(),
+            operator: self.operator.clone(),
+            is_open_without_image: self.without_image == WithoutImage::Open,
+        };
+        board::run(&options, output)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+/// An address, at the port of DNS unless it has one.
+fn address(text: &str) -> Result<SocketAddrV4, String> {
+    let at_53 = || text.parse::<Ipv4Addr>().map(|address| SocketAddrV4::new(address, 53));
+    text.parse()
+        .or_else(|_| at_53())
+        .map_err(|_| "is no address of IPv4: write 192.0.2.53 or 192.0.2.53:5300".to_owned())
+}

@@ -1,0 +1,122 @@
+//! The gateway on QEMU's `mps2-an386`, a Cortex-M4 with an Ethernet interface that has been made of
+//! software. `gardefou gateway` builds it and boots it.
+//!
+//! The host puts the image at 0x2100_0000 and the settings at 0x21FF_0000, as text, which would be
+//! flash on a real board:
+//!
+//! ```text
+//! qemu-system-arm -M mps2-an386 -nographic -semihosting-config enable=on,target=native \
+//!     -nic user,model=lan9118,hostfwd=udp:127.0.0.1:5353-:53,hostfwd=tcp:127.0.0.1:5353-:53 \
+//!     -device loader,file=gardefou.gfi,addr=0x21000000,force-raw=on \
+//!     -device loader,file=settings.txt,addr=0x21ff0000,force-raw=on \
+//!     -kernel mps2-an386 | defmt-print -e mps2-an386
+//! ```
+
+#![no_std]
+#![no_main]
+
+mod board;
+mod clock;
+mod ethernet;
+mod executor;
+
+use core::panic::PanicInfo;
+
+use cortex_m::peripheral::SCB;
+use cortex_m_rt::{ExceptionFrame, entry, exception};
+use defmt::{Display2Format, error, info};
+use defmt_semihosting as _;
+use embassy_executor::Spawner;
+use embassy_net::{Runner, Stack};
+use firmware::{Board, Memory, Notice, Settings, Sockets};
+use static_cell::ConstStaticCell;
+
+use board::Interrupt;
+use ethernet::Ethernet;
+
+static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
+
+#[entry]
+fn main() -> ! {
+    clock::start();
+    let settings = Settings::read(board::settings()).unwrap_or_else(|line| {
+        log(Notice::Settings { line });
+        Settings::default()
+    });
+    let (seed, network_seed) = (random(), random());
+    let (stack, runner) = embassy_net::new(
+        ETHERNET.take().start(),
+        settings.network(),
+        SOCKETS.take(),
+        u64::from_le_bytes(network_seed),
+    );
+    executor::run(|spawner| {
+        let board = Board { image: board::image(), settings, seed, notice: log };
+        // Each is the only one of its kind, so there is room for it.
+        network(runner).into_iter().for_each(|task| spawner.spawn(task));
+        gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
+    })
+}
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, &'static mut Ethernet>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn gateway(spawner: Spawner, stack: Stack<'static>, board: Board) {
+    match firmware::run(spawner, stack, MEMORY.take(), board).await {
+        Err(error) => error!("the firmware is damaged: {}", Display2Format(&error)),
+    }
+}
+
+/// Octets of the host's generator, for the board has none. Without it there is nothing to go by: who
+/// can foresee what is asked can forge the answers.
+fn random<const N: usize>() -> [u8; N] {
+    let mut octets = [0; N];
+    if semihosting::experimental::random::fill_bytes(&mut octets).is_err() {
+        fail("the host has no random numbers");
+    }
+    octets
+}
+
+fn log(notice: Notice) {
+    info!("{}", Display2Format(&notice));
+}
+
+defmt::timestamp!("{=u64:us}", clock::now_us());
+
+// -- When something is wrong -----------------------------------------------------------------------
+
+#[exception]
+#[allow(unsafe_code)]
+// SAFETY: it touches nothing an interrupt must not.
+unsafe fn DefaultHandler(number: i16) {
+    match Interrupt::from_number(number) {
+        Some(Interrupt::Clock) => clock::on_interrupt(),
+        Some(Interrupt::Ethernet) => ethernet::on_interrupt(),
+        None => fail("an interrupt nobody has asked for"),
+    }
+}
+
+#[exception]
+#[allow(unsafe_code)]
+// SAFETY: it does not return.
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    error!("hard fault at {=u32:#x}, called from {=u32:#x}", frame.pc(), frame.lr());
+    SCB::sys_reset()
+}
+
+#[panic_handler]
+fn panic(panic: &PanicInfo<'_>) -> ! {
+    error!("{}", Display2Format(panic));
+    SCB::sys_reset()
+}
+
+/// Begins anew: a room without protection for a second is better off than one without any.
+fn fail(why: &str) -> ! {
+    error!("{}", why);
+    SCB::sys_reset()
+}

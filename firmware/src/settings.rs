@@ -1,0 +1,142 @@
+//! What the owner has set: takes a text, gives [`Settings`].
+//!
+//! The text lies in flash, in a region of its own, and ends where it does or at the first octet
+//! that text does not have, which is what empty flash is full of. A line is a word and a value:
+//!
+//! | line | sets |
+//! |---|---|
+//! | `upstream ADDRESS[:PORT]` | a server to ask, first choice first, up to eight; else those DHCP names |
+//! | `address ADDRESS/LENGTH [ROUTER]` | the gateway's own address; else DHCP gives one |
+//! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
+//! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
+//!
+//! Empty lines and those that begin with `#` say nothing. One line that is not understood makes all
+//! of it void: half a configuration is none.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use embassy_net::{DhcpConfig, Ipv4Cidr, StaticConfigV4};
+use heapless::{String, Vec};
+
+/// Servers the engine takes.
+const UPSTREAMS_MAX: usize = 8;
+const DNS_PORT: u16 = 53;
+
+/// What the owner has set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whom to ask; those DHCP names when there are none.
+    pub upstreams: Vec<SocketAddrV4, UPSTREAMS_MAX>,
+    /// The gateway's own address and the router of its network; from DHCP when there is none.
+    pub address: Option<(Ipv4Cidr, Option<Ipv4Addr>)>,
+    /// Who runs this place.
+    pub operator: String<48>,
+    /// Whether everything is let through while there is no sound image.
+    pub is_open_without_image: bool,
+}
+
+impl Settings {
+    /// Reads settings out of a region of flash.
+    ///
+    /// # Errors
+    /// The number of a line that is not understood.
+    pub fn read(region: &[u8]) -> Result<Settings, usize> {
+        let is_text = |octet: &u8| !matches!(octet, 0 | 0xFF);
+        let end = region.iter().position(|octet| !is_text(octet)).unwrap_or(region.len());
+        let octets = region.get(..end).unwrap_or_default();
+        let mut settings = Settings::default();
+        for (index, line) in octets.split(|&octet| octet == b'\n').enumerate() {
+            let line = str::from_utf8(line).map_err(|_| index + 1)?.trim();
+            settings.set(line).ok_or(index + 1)?;
+        }
+        Ok(settings)
+    }
+
+    /// What the network stack goes by.
+    pub fn network(&self) -> embassy_net::Config {
+        match self.address {
+            Some((address, gateway)) => embassy_net::Config::ipv4_static(StaticConfigV4 {
+                address,
+                gateway,
+                dns_servers: Vec::new(),
+            }),
+            None => embassy_net::Config::dhcpv4(DhcpConfig::default()),
+        }
+    }
+
+    /// Takes in one line; `None` when it is not understood.
+    fn set(&mut self, line: &str) -> Option<()> {
+        if line.is_empty() || line.starts_with('#') {
+            return Some(());
+        }
+        let (word, value) = line.split_once(' ')?;
+        let value = value.trim_start();
+        match word {
+            "upstream" => self.upstreams.push(upstream(value)?).ok()?,
+            "address" => self.address = Some(address(value)?),
+            "operator" => self.operator = String::try_from(value).ok()?,
+            "without-image" => {
+                self.is_open_without_image = match value {
+                    "open" => true,
+                    "closed" => false,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+fn upstream(text: &str) -> Option<SocketAddrV4> {
+    let at_53 = || Some(SocketAddrV4::new(text.parse().ok()?, DNS_PORT));
+    text.parse().ok().or_else(at_53)
+}
+
+fn address(text: &str) -> Option<(Ipv4Cidr, Option<Ipv4Addr>)> {
+    let (network, router) = match text.split_once(' ') {
+        Some((network, router)) => (network, Some(router.trim_start().parse().ok()?)),
+        None => (text, None),
+    };
+    let (address, len) = network.split_once('/')?;
+    let len = len.parse().ok().filter(|&len| len <= 32)?;
+    Some((Ipv4Cidr::new(address.parse().ok()?, len), router))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_set_what_they_say_and_empty_flash_says_nothing() {
+        let text = b"# a school\nupstream 192.0.2.53\nupstream 192.0.2.54:5300\n\
+            address 10.0.0.2/24 10.0.0.1\noperator School of Example\nwithout-image open\n\xff\xff";
+        let settings = Settings::read(text).unwrap();
+        let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
+        assert_eq!(settings.upstreams, upstreams);
+        let (network, router) = settings.address.unwrap();
+        assert_eq!((network.address(), network.prefix_len()), ([10, 0, 0, 2].into(), 24));
+        assert_eq!(router, Some([10, 0, 0, 1].into()));
+        assert_eq!(settings.operator, "School of Example");
+        assert!(settings.is_open_without_image);
+        for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
+            assert_eq!(Settings::read(nothing), Ok(Settings::default()));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_not_understood_is_named() {
+        for line in [
+            "upstream",
+            "upstream dns.example",
+            "address 10.0.0.2",
+            "address 10.0.0.2/33",
+            "without-image perhaps",
+            "color blue",
+        ] {
+            let text = std::format!("operator Example\n{line}\n");
+            assert_eq!(Settings::read(text.as_bytes()), Err(2), "{line}");
+        }
+        assert_eq!(Settings::read(b"operator \xE9\n"), Err(1));
+    }
+}

@@ -1,0 +1,117 @@
+//! The worker: an engine, and the sockets whose events go in and on which its actions are done.
+
+use core::cell::{Cell, RefCell};
+use core::net::IpAddr;
+
+use embassy_net::{Ipv4Cidr, Stack};
+use embassy_time::{Duration, Instant, Ticker};
+use filter_core::gateway::{
+    Action, Client, Context, Event, Exceptions, Settings, Transport, Upstream,
+};
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::Rng as _;
+
+use crate::connections::Connections;
+use crate::datagrams::Listener;
+use crate::image::Loaded;
+use crate::memory::Engine;
+use crate::ports::{self, Port};
+use crate::streams::Streams;
+
+pub(crate) const DNS_PORT: u16 = 53;
+/// How often the engine is told that time passes.
+const TICK: Duration = Duration::from_millis(50);
+const SETTINGS: Settings = Settings { source_ports: ports::COUNT as u16, ..Settings::DEFAULT };
+
+/// The worker, as seen by its own tasks.
+pub(crate) struct Worker {
+    pub(crate) core: RefCell<Core>,
+    pub(crate) stack: Stack<'static>,
+    /// Our own network, when there is one.
+    pub(crate) network: Cell<Option<Ipv4Cidr>>,
+    pub(crate) listener: Listener,
+    pub(crate) connections: Connections,
+    pub(crate) ports: [Port; ports::COUNT],
+    pub(crate) streams: Streams,
+}
+
+/// What is needed to decide.
+pub(crate) struct Core {
+    pub(crate) engine: &'static mut Engine,
+    pub(crate) loaded: &'static Loaded,
+    pub(crate) exceptions: &'static Exceptions,
+    /// Since when all of this holds.
+    pub(crate) since_ms: u64,
+    pub(crate) random: ChaCha12Rng,
+}
+
+impl Worker {
+    /// Whether clients at this address are served: those of private and link-local networks, and of
+    /// our own.
+    pub(crate) fn serves(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return false };
+        let is_ours = self.network.get().is_some_and(|network| network.contains_addr(&address));
+        address.is_private() || address.is_link_local() || is_ours
+    }
+
+    /// Asks these from now on.
+    pub(crate) fn set_upstreams(&self, upstreams: &[Upstream]) {
+        self.core.borrow_mut().engine.set_upstreams(upstreams);
+    }
+
+    /// Goes by these from now on.
+    pub(crate) fn set_exceptions(&self, exceptions: &'static Exceptions) {
+        let core = &mut *self.core.borrow_mut();
+        (core.exceptions, core.since_ms) = (exceptions, Instant::now().as_millis());
+    }
+
+    /// Takes an event in, and does what it leads to. Nothing here waits.
+    pub(crate) fn handle(&self, mut event: Event<'_>) {
+        let Core { engine, loaded, exceptions, since_ms, random } = &mut *self.core.borrow_mut();
+        if let Event::Query { client, .. } = &mut event {
+            client.profile = loaded.profile_of(client.address.ip());
+        }
+        let random = RefCell::new(random);
+        let context = Context {
+            now_ms: Instant::now().as_millis(),
+            filter: &loaded.filter,
+            exceptions,
+            overrides: &[],
+            policies: &loaded.policies,
+            settings: &SETTINGS,
+            unchanged_since_ms: Some(*since_ms),
+            random: &mut || random.borrow_mut().next_u32(),
+        };
+        let mut actions = engine.handle(event, context);
+        // Ends because an event leads to finitely many actions.
+        while let Some(action) = actions.next() {
+            match action {
+                Action::Reply { client, message } => self.reply(&client, message),
+                Action::Ask { to, transport: Transport::Udp, port, message } => {
+                    let Some(port) = self.ports.get(usize::from(port)) else { continue };
+                    port.send(to, message, &mut || random.borrow_mut().next_u32());
+                }
+                Action::Ask { to, transport: Transport::Tcp, message, .. } => {
+                    self.streams.ask(to, message);
+                }
+            }
+        }
+    }
+
+    fn reply(&self, client: &Client, message: &[u8]) {
+        match client.transport {
+            Transport::Udp => self.listener.reply(client.address, message),
+            Transport::Tcp => self.connections.reply(client, message),
+        }
+    }
+}
+
+/// Tells the engine that time passes; for ever.
+#[embassy_executor::task]
+pub(crate) async fn tick(worker: &'static Worker) {
+    let mut clock = Ticker::every(TICK);
+    loop {
+        clock.next().await;
+        worker.handle(Event::Tick);
+    }
+}
