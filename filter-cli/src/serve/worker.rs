@@ -36,9 +36,9 @@ use super::upstreams::Server;
 use super::ways::Ways;
 use crate::output::report;
 
-/// A thousand questions on their way, budgets of four thousand clients, thirty thousand answers and
-/// replies in four megabytes, messages as long as they get: 6 MB, of which what is used takes memory.
-type Engine = Gateway<1024, 4096, 32_768, { 4 << 20 }, 65_535>;
+/// A thousand questions on their way, budgets of four thousand clients, places for thirty thousand
+/// answers and replies in two megabytes, messages as long as they get: 4 MB.
+type Engine = Gateway<1024, 4096, 32_768, { 2 << 20 }, 65_535>;
 
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
