@@ -100,6 +100,8 @@ impl Ethernet {
                     octets.iter_mut().zip(word).for_each(|(octet, new)| *octet = new);
                 }
             }
+            #[cfg(feature = "count")]
+            crate::count::frame();
             if status & RX_ERROR == 0 && (CHECKSUM_LEN..=self.received.len()).contains(&len) {
                 return Some(len - CHECKSUM_LEN);
             }
@@ -170,6 +172,8 @@ impl embassy_net_driver::TxToken for Room<'_> {
             word.iter_mut().zip(octets).for_each(|(octet, &new)| *octet = new);
             TX_DATA.write(u32::from_le_bytes(word));
         }
+        #[cfg(feature = "count")]
+        crate::count::frame();
         // Nobody asks how it went, but what is not taken out stops the interface some day.
         while TX_FIFO_INF.read() >> 16 & 0xFF != 0 {
             TX_STATUS.read();
