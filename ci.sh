@@ -4,8 +4,8 @@
 #   fmt         is everything formatted?
 #   lint        clippy; a warning is an error
 #   doc         the API documentation; a warning is an error
-#   test        every test: the workspace, then nostd, no-panic, replay, mutate of 100,000 images
-#               and fuzz-smoke
+#   test        every test: the workspace, with the emulated board where QEMU is, then nostd,
+#               no-panic, replay, mutate of 100,000 images and fuzz-smoke
 #   nostd       filter-core on four bare-metal targets, alone and as a gateway, without a heap
 #   no-panic    the query path cannot panic, by a link that would fail; and it does fail
 #   replay      the bodies of the fuzz targets over past findings, on the stable toolchain
@@ -26,6 +26,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # filter-core builds for these; firmware/proof proves itself on the third.
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi thumbv8m.main-none-eabi)
 proof_target=thumbv7em-none-eabi
+boards=(mps2-an386)
 router_targets=(x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf)
 fuzz_targets=(image dns_name list_line config)
 target_dir=${CARGO_TARGET_DIR:-target}
@@ -41,6 +42,9 @@ fmt() {
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo fmt --manifest-path benches/device/Cargo.toml -p device -p reads --check
+    for board in "${boards[@]}"; do
+        cargo fmt --manifest-path "firmware/boards/$board/Cargo.toml" -p "$board" --check
+    done
 }
 
 lint() {
@@ -48,6 +52,10 @@ lint() {
     cargo clippy --locked -p filter-core --target "$proof_target" -- -D warnings
     (cd firmware/proof && cargo clippy --locked --target "$proof_target" -- -D warnings)
     cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+    # The processor and what is logged are in its .cargo/config.toml, which cargo reads in its folder.
+    for board in "${boards[@]}"; do
+        (cd "firmware/boards/$board" && cargo clippy --locked --release -- -D warnings)
+    done
 }
 
 doc() {

@@ -130,8 +130,8 @@ fn start(spawner: Spawner, worker: &'static Worker) {
     for (number, port) in (0..).zip(&worker.ports) {
         spawn(spawner, ports::listen(worker, number, port));
     }
-    for _ in 0..streams::COUNT {
-        spawn(spawner, streams::ask(worker));
+    for number in 0..streams::COUNT {
+        spawn(spawner, streams::ask(worker, number));
     }
     for number in 0..connections::COUNT as u16 {
         spawn(spawner, connections::serve(worker, number));

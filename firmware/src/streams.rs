@@ -1,12 +1,13 @@
 //! Upstreams over TCP: for answers that do not fit into a datagram, or that nobody must be able to
 //! forge blindly. A connection for each question, which are few.
 
+use core::cell::Cell;
 use core::net::SocketAddr;
 
 use embassy_net::tcp::TcpSocket;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::channel::Channel;
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_sync::signal::Signal;
+use embassy_time::{Duration, with_timeout};
 use embedded_io_async::Write;
 use filter_core::gateway::{Event, Transport};
 use heapless::Vec;
@@ -16,8 +17,7 @@ use crate::connections::{LEN_LEN, read_message};
 use crate::memory::MESSAGE_LEN_MAX;
 use crate::worker::Worker;
 
-/// How many there are at once. As many more questions wait; what is beyond is not asked, and asked
-/// again by the engine.
+/// How many there are at once; what is beyond is not asked, and asked again by the engine.
 pub(crate) const COUNT: usize = 2;
 /// Longer than the engine waits.
 const TIME_MAX: Duration = Duration::from_secs(5);
@@ -26,8 +26,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// More than a name and what stands around it in a question.
 const QUESTION_LEN_MAX: usize = 320;
 
-/// Questions that wait for a connection.
-pub(crate) struct Streams(Channel<NoopRawMutex, Question, COUNT>);
+/// The streams there are.
+pub(crate) struct Streams([Stream; COUNT]);
+
+struct Stream {
+    /// Whether there is a question, or a connection that is not over yet.
+    is_busy: Cell<bool>,
+    question: Signal<NoopRawMutex, Question>,
+}
 
 struct Question {
     to: SocketAddr,
@@ -37,30 +43,34 @@ struct Question {
 
 impl Streams {
     pub(crate) fn new() -> Streams {
-        Streams(Channel::new())
+        let stream = || Stream { is_busy: Cell::new(false), question: Signal::new() };
+        Streams(core::array::from_fn(|_| stream()))
     }
 
-    /// Asks an upstream, as soon as there is a connection to be had.
+    /// Asks an upstream.
     pub(crate) fn ask(&self, to: SocketAddr, message: &[u8]) {
+        let Some(stream) = self.0.iter().find(|stream| !stream.is_busy.get()) else { return };
         let Ok(len) = u16::try_from(message.len()) else { return };
         let mut octets = Vec::new();
         let is_whole = octets.extend_from_slice(&len.to_be_bytes()).is_ok()
             && octets.extend_from_slice(message).is_ok();
         if is_whole {
-            let _ = self.0.try_send(Question { to, octets });
+            stream.is_busy.set(true);
+            stream.question.signal(Question { to, octets });
         }
     }
 }
 
 /// Asks one question after the other, and gives the worker the answers; for ever.
 #[embassy_executor::task(pool_size = COUNT)]
-pub(crate) async fn ask(worker: &'static Worker) {
+pub(crate) async fn ask(worker: &'static Worker, number: usize) {
+    let Some(stream) = worker.streams.0.get(number) else { return };
     // Windows are opened at once where they are small, and half a second later where they are not.
     let (mut received, mut sent) = ([0; 2048], [0; LEN_LEN + QUESTION_LEN_MAX]);
     let mut buffer = [0; MESSAGE_LEN_MAX];
     let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
     loop {
-        let question = worker.streams.0.receive().await;
+        let question = stream.question.wait().await;
         let exchange = exchange(&mut socket, &question, &mut buffer);
         if let Ok(Some(message)) = with_timeout(TIME_MAX, exchange).await {
             let (from, transport, port) = (question.to, Transport::Tcp, 0);
@@ -70,7 +80,7 @@ pub(crate) async fn ask(worker: &'static Worker) {
         let _ = with_timeout(FAREWELL, socket.flush()).await;
         socket.abort();
         let _ = with_timeout(FAREWELL, socket.flush()).await;
-        Timer::after_millis(1).await;
+        stream.is_busy.set(false);
     }
 }
 

@@ -22,6 +22,7 @@ const QEMU: &str = "qemu-system-arm";
 const LOG_READER: &str = "defmt-print";
 /// Where the firmware looks for image and settings; see `firmware/boards/mps2-an386/src/board.rs`.
 const IMAGE: u32 = 0x2100_0000;
+const IMAGE_LEN_MAX: usize = 0xFE_0000;
 const SETTINGS: u32 = 0x21FF_0000;
 const SETTINGS_LEN_MAX: usize = 0x1_0000;
 /// This machine, seen from inside.
@@ -71,7 +72,7 @@ impl Emulator {
         options: &Options,
     ) -> anyhow::Result<Emulator> {
         let settings = options.settings();
-        if image.len() > (SETTINGS - IMAGE) as usize || settings.len() > SETTINGS_LEN_MAX {
+        if image.len() > IMAGE_LEN_MAX || settings.len() > SETTINGS_LEN_MAX {
             return Err(hinted(
                 format!("an image of {} octets does not fit the board", image.len()),
                 "build a smaller one: leave lists out, or use --shape dense",

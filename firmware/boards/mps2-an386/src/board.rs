@@ -7,8 +7,8 @@ use cortex_m::peripheral::NVIC;
 
 /// The first part of 16 MiB of PSRAM, which stands for the flash of a real board: the host has put
 /// the image there.
-const IMAGE: (usize, usize) = (0x2100_0000, 0x00FF_0000);
-/// The rest of it: what the owner has set.
+const IMAGE: (usize, usize) = (0x2100_0000, 0x00FE_0000);
+/// The rest of it, behind a part that `count.rs` is for: what the owner has set.
 const SETTINGS: (usize, usize) = (0x21FF_0000, 0x0001_0000);
 
 /// A register of 32 bits.

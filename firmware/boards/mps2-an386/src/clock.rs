@@ -18,7 +18,7 @@ const TICKS_PER_MS: u32 = 1000 * TICKS_PER_US;
 
 /// The first timer of the CMSDK dual timer, which counts down.
 const COUNT_LOAD: Register = register(0x4000_2000);
-const COUNT: Register = register(0x4000_2004);
+pub(crate) const COUNT: Register = register(0x4000_2004);
 const COUNT_CONTROL: Register = register(0x4000_2008);
 /// Enabled, 32 bits, no interrupt.
 const FREE_RUNNING: u32 = 0x82;

@@ -8,6 +8,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use embassy_executor::{Spawner, raw};
 use static_cell::StaticCell;
 
+#[cfg(feature = "count")]
+use crate::count;
+
 static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
 /// Whether a task has something to do.
 static IS_PENDING: AtomicBool = AtomicBool::new(true);
@@ -34,7 +37,11 @@ pub(crate) fn run(begin: impl FnOnce(Spawner)) -> ! {
         // An interrupt that comes between the look and the sleep ends the sleep, masked as it is.
         cortex_m::interrupt::free(|_| {
             if !IS_PENDING.load(Ordering::Acquire) {
+                #[cfg(feature = "count")]
+                count::sleep();
                 cortex_m::asm::wfi();
+                #[cfg(feature = "count")]
+                count::wake();
             }
         });
     }

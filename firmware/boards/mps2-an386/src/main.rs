@@ -17,6 +17,8 @@
 
 mod board;
 mod clock;
+#[cfg(feature = "count")]
+mod count;
 mod ethernet;
 mod executor;
 
@@ -83,6 +85,10 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 fn log(notice: Notice) {
+    #[cfg(feature = "count")]
+    if notice == Notice::Listening {
+        count::listening();
+    }
     info!("{}", Display2Format(&notice));
 }
 
