@@ -40,6 +40,8 @@ pub enum Notice {
     },
     /// There is none: no cable, or nobody who gives out addresses.
     NoNetwork,
+    /// The time is known: schedules hold from now on.
+    Time,
 }
 
 impl fmt::Display for Notice {
@@ -60,6 +62,7 @@ impl fmt::Display for Notice {
                 write!(f, "network: address {address}, {upstreams} upstreams")
             }
             Notice::NoNetwork => f.write_str("no network"),
+            Notice::Time => f.write_str("the time is known"),
         }
     }
 }

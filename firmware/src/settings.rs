@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `upstream ADDRESS[:PORT]` | a server to ask, first choice first, up to eight; else those DHCP names |
 //! | `address ADDRESS/LENGTH [ROUTER]` | the gateway's own address; else DHCP gives one |
+//! | `time ADDRESS` | a server that tells the time by NTP; else the router is asked, and the servers DHCP names |
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
@@ -29,6 +30,8 @@ pub struct Settings {
     pub upstreams: Vec<SocketAddrV4, UPSTREAMS_MAX>,
     /// The gateway's own address and the router of its network; from DHCP when there is none.
     pub address: Option<(Ipv4Cidr, Option<Ipv4Addr>)>,
+    /// Who tells the time; the network's own servers when there is none.
+    pub time: Option<Ipv4Addr>,
     /// Who runs this place.
     pub operator: String<48>,
     /// Whether everything is let through while there is no sound image.
@@ -74,6 +77,7 @@ impl Settings {
         match word {
             "upstream" => self.upstreams.push(upstream(value)?).ok()?,
             "address" => self.address = Some(address(value)?),
+            "time" => self.time = Some(value.parse().ok()?),
             "operator" => self.operator = String::try_from(value).ok()?,
             "without-image" => {
                 self.is_open_without_image = match value {
@@ -110,13 +114,14 @@ mod tests {
     #[test]
     fn lines_set_what_they_say_and_empty_flash_says_nothing() {
         let text = b"# a school\nupstream 192.0.2.53\nupstream 192.0.2.54:5300\n\
-            address 10.0.0.2/24 10.0.0.1\noperator School of Example\nwithout-image open\n\xff\xff";
+            address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\noperator School of Example\nwithout-image open\n\xff\xff";
         let settings = Settings::read(text).unwrap();
         let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
         assert_eq!(settings.upstreams, upstreams);
         let (network, router) = settings.address.unwrap();
         assert_eq!((network.address(), network.prefix_len()), ([10, 0, 0, 2].into(), 24));
         assert_eq!(router, Some([10, 0, 0, 1].into()));
+        assert_eq!(settings.time, Some([192, 0, 2, 123].into()));
         assert_eq!(settings.operator, "School of Example");
         assert!(settings.is_open_without_image);
         for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
@@ -131,6 +136,7 @@ mod tests {
             "upstream dns.example",
             "address 10.0.0.2",
             "address 10.0.0.2/33",
+            "time noon",
             "without-image perhaps",
             "color blue",
         ] {
