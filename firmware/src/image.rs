@@ -20,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) filter: Filter<&'static [u8]>,
     /// What each profile means now.
     pub(crate) policies: RefCell<Vec<Policy, PROFILES_MAX>>,
+    /// Whether it is one, and nothing that stands for it.
+    pub(crate) is_sound: bool,
 }
 
 /// Profiles there is room for. Clients of further ones are refused.
@@ -43,7 +45,7 @@ impl Loaded {
         let image = region.get(..len).ok_or(FormatError::Truncated)?;
         let filter = Filter::from_bytes(image)?;
         let policies = RefCell::new(policies(&filter, settings));
-        Ok(place.init_with(|| Loaded { filter, policies }))
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: true }))
     }
 
     /// What is served while there is no sound image.
@@ -55,17 +57,24 @@ impl Loaded {
         let mut nothing = Policy::new(CategorySet::EMPTY);
         nothing.is_closed = !settings.is_open_without_image;
         let filter = Filter::from_bytes(NOTHING)?;
-        let policies = iter::once(nothing).collect();
-        Ok(place.init_with(|| Loaded { filter, policies: RefCell::new(policies) }))
+        let policies = RefCell::new(iter::once(nothing).collect());
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: false }))
     }
 
-    /// Goes by the schedules of this time; gives whether that changes anything.
-    pub(crate) fn set_clock(&self, clock: Clock) -> bool {
+    /// Goes by the schedules of this time, or blocks nothing but what the law does; gives whether that
+    /// changes anything.
+    pub(crate) fn set_clock(&self, clock: Clock, is_paused: bool) -> bool {
+        if !self.is_sound {
+            return false;
+        }
         let mut is_changed = false;
         for (profile, policy) in (0..).zip(self.policies.borrow_mut().iter_mut()) {
-            let of_image = self.filter.policies().and_then(|all| all.policy(profile, clock));
+            let of_image = || self.filter.policies()?.policy(profile, clock);
             // Of a policy, schedules change nothing else.
-            let Some(Policy { enabled, .. }) = of_image else { continue };
+            let enabled = match is_paused {
+                true => CategorySet::EMPTY,
+                false => of_image().map_or(CategorySet::ALL, |policy| policy.enabled),
+            };
             is_changed |= policy.enabled != enabled;
             policy.enabled = enabled;
         }
@@ -120,7 +129,6 @@ mod tests {
         assert_eq!(NOTHING, Compiler::new(0).finish().unwrap().octets);
         let place = Box::leak(Box::new(StaticCell::new()));
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
-        assert!(!loaded.set_clock(Clock::Unix(0)));
         assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
         assert_eq!(loaded.profile_of([10, 0, 0, 1].into()), 0);
     }
@@ -141,9 +149,10 @@ mod tests {
         let blocks = || loaded.policies.borrow()[0].enabled.contains(categories);
         assert!(blocks(), "strict until it is known");
         let at_hour = |hour: i64| Clock::Unix(hour * 3600);
-        assert!(loaded.set_clock(at_hour(7)) && !blocks());
-        assert!(!loaded.set_clock(at_hour(6)), "nothing is another");
-        assert!(loaded.set_clock(at_hour(8)) && blocks());
+        assert!(loaded.set_clock(at_hour(7), false) && !blocks());
+        assert!(!loaded.set_clock(at_hour(6), false), "nothing is another");
+        assert!(loaded.set_clock(at_hour(8), false) && blocks());
+        assert!(loaded.set_clock(at_hour(8), true) && !blocks());
         assert_eq!(loaded.policies.borrow()[0].operator(), "School");
     }
 }

@@ -27,6 +27,7 @@ mod image;
 mod memory;
 mod network;
 mod notice;
+pub mod panel;
 mod ports;
 mod room;
 mod settings;
@@ -53,6 +54,7 @@ pub use settings::Settings;
 use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
+use panel::Switch;
 use ports::Port;
 use room::Room;
 use streams::Streams;
@@ -70,6 +72,8 @@ pub struct Board {
     pub seed: [u8; 32],
     /// Where to say what happens.
     pub notice: fn(Notice),
+    /// What a light and a button have to do with it, where there are some.
+    pub switch: &'static Switch,
 }
 
 /// Serves; for ever.
@@ -121,6 +125,7 @@ fn begin(
         exceptions: &UNKNOWN,
         started_s: None,
         minute: Clock::Unset,
+        paused_until_ms: None,
         since_ms: 0,
         random,
     };
@@ -129,6 +134,8 @@ fn begin(
     let worker: &'static Worker = worker.init_with(|| Worker {
         core: RefCell::new(core),
         stack,
+        switch: board.switch,
+        may_pause: board.settings.may_pause,
         network: Cell::new(None),
         listener,
         connections: Connections::new(replies),

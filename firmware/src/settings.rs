@@ -11,6 +11,7 @@
 //! | `lease FIRST-LAST` | addresses to give out to the room, of the network of an `address` above this line; else none are |
 //! | `captive-portal URL` | what clients that were given an address are told of a page of the room's (RFC 8910) |
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
+//! | `pause allowed` | a tap on the button lets everything through for five minutes; else it does nothing |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
 //! Empty lines and those that begin with `#` say nothing. One line that is not understood makes all
@@ -40,6 +41,8 @@ pub struct Settings {
     pub captive_portal: String<64>,
     /// Who runs this place.
     pub operator: String<48>,
+    /// Whether whoever is at the button may pause the filter.
+    pub may_pause: bool,
     /// Whether everything is let through while there is no sound image.
     pub is_open_without_image: bool,
 }
@@ -87,6 +90,7 @@ impl Settings {
             "lease" => self.lease = Some(self.range(value)?),
             "captive-portal" => self.captive_portal = String::try_from(value).ok()?,
             "operator" => self.operator = String::try_from(value).ok()?,
+            "pause" => self.may_pause = (value == "allowed").then_some(true)?,
             "without-image" => {
                 self.is_open_without_image = match value {
                     "open" => true,
@@ -140,7 +144,7 @@ mod tests {
         let text = b"# a school\nupstream 192.0.2.53\nupstream 192.0.2.54:5300\n\
             address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\n\
             lease 10.0.0.100-10.0.0.199\ncaptive-portal https://gardefou.example/api\n\
-            operator School of Example\nwithout-image open\n\xff\xff";
+            operator School of Example\npause allowed\nwithout-image open\n\xff\xff";
         let settings = Settings::read(text).unwrap();
         let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
         assert_eq!(settings.upstreams, upstreams);
@@ -151,7 +155,7 @@ mod tests {
         assert_eq!(settings.lease, Some(([10, 0, 0, 100].into(), [10, 0, 0, 199].into())));
         assert_eq!(settings.captive_portal, "https://gardefou.example/api");
         assert_eq!(settings.operator, "School of Example");
-        assert!(settings.is_open_without_image);
+        assert!(settings.may_pause && settings.is_open_without_image);
         for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
             assert_eq!(Settings::read(nothing), Ok(Settings::default()));
         }
@@ -185,6 +189,7 @@ mod tests {
             "address 10.0.0.2",
             "address 10.0.0.2/33",
             "time noon",
+            "pause perhaps",
             "without-image perhaps",
             "color blue",
         ] {
