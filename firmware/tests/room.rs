@@ -14,6 +14,7 @@ use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
 use embedded_io_async::{Read, Write};
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::{Action, CategorySet, Name, Scope};
+use firmware::panel::Switch;
 use firmware::{Board, Memory, Notice, Settings, Sockets};
 
 const MTU: usize = 1514;
@@ -72,7 +73,8 @@ async fn begin(spawner: Spawner, sender: Sender<Seen>) {
     spawner.spawn(carry(from_room, to_gateway).unwrap());
 
     let notice = |notice: Notice| println!("{notice}");
-    let board = Board { image: image(), settings, seed: [7; 32], notice };
+    let switch = Box::leak(Box::new(Switch::new()));
+    let board = Board { image: image(), settings, seed: [7; 32], notice, switch };
     let memory = Box::leak(Box::new(Memory::new()));
     spawner.spawn(serve(spawner, gateway, memory, board).unwrap());
     spawner.spawn(answer(room).unwrap());
