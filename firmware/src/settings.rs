@@ -20,6 +20,8 @@ use heapless::{String, Vec};
 
 /// Servers the engine takes.
 const UPSTREAMS_MAX: usize = 8;
+/// Octets of an operator's name that are shown.
+const OPERATOR_LEN_MAX: usize = 48;
 const DNS_PORT: u16 = 53;
 
 /// What the owner has set.
@@ -30,7 +32,7 @@ pub struct Settings {
     /// The gateway's own address and the router of its network; from DHCP when there is none.
     pub address: Option<(Ipv4Cidr, Option<Ipv4Addr>)>,
     /// Who runs this place.
-    pub operator: String<48>,
+    pub operator: String<OPERATOR_LEN_MAX>,
     /// Whether everything is let through while there is no sound image.
     pub is_open_without_image: bool,
 }
@@ -74,7 +76,10 @@ impl Settings {
         match word {
             "upstream" => self.upstreams.push(upstream(value)?).ok()?,
             "address" => self.address = Some(address(value)?),
-            "operator" => self.operator = String::try_from(value).ok()?,
+            "operator" => {
+                let end = value.floor_char_boundary(OPERATOR_LEN_MAX);
+                self.operator = String::try_from(value.get(..end)?).ok()?;
+            }
             "without-image" => {
                 self.is_open_without_image = match value {
                     "open" => true,
