@@ -18,6 +18,7 @@ use std::fs;
 use common::{Random, data};
 use conversation::{Conversation, Done};
 use dns::{Edns, Message, Question, rtype, wire_name};
+use filter_core::Action;
 use filter_core::gateway::Transport;
 
 #[test]
@@ -182,6 +183,57 @@ fn a_flood_of_forged_answers_changes_nothing() {
     let done = conversation.query("phone", "login.bank.example. IN A");
     let [Done::Reply { octets, .. }] = &done[..] else { panic!("{done:?}") };
     assert_eq!(Message::from_octets(octets).sections[0], [record]);
+}
+
+/// A reply that is repeated is the one that would have been made: a gateway that repeats says the same
+/// as one that makes each anew, whatever changes between, and counts the same.
+#[test]
+fn what_is_repeated_is_what_would_be_said() {
+    let config =
+        format!("{CONFIG}    profile: 1 gambling=NULL ttl=5\n    profile: 2 enabled=adult\n");
+    let mut repeating = Conversation::new(&config);
+    let mut making = Conversation::new(&config);
+    making.unchanged_since_ms = None;
+    let mut random = Random(0xD1B5_4A32_D192_ED03);
+    let names =
+        ["www.casino.example.", "WWW.casino.example.", "help.casino.example.", "bet.example."];
+    let lists = [
+        vec!["block: casino.example", "block: bet.example"],
+        vec!["block: www.casino.example exact adult", "allow: help.casino.example"],
+        vec![],
+    ];
+    for turn in 0..200_000u64 {
+        let pause = [0, 0, 1, 20, 3_000][random.below(5)];
+        let change = random.below(1000);
+        for conversation in [&mut repeating, &mut making] {
+            conversation.now_ms += pause;
+            match change {
+                0..3 => conversation.load(&lists[change]),
+                3 => conversation.say(Action::Allow, "casino.example", "2"),
+                4 => conversation.say(Action::Block, "bet.example", "30"),
+                _ => {}
+            }
+        }
+        let mut message = query(names[random.below(4)], ["A", "AAAA", "HTTPS"][random.below(3)]);
+        message.id = turn as u16;
+        if random.below(4) == 0 {
+            message.edns = None;
+        }
+        let mut octets = message.to_octets();
+        if random.below(16) == 0 {
+            mutate(&mut octets, &mut random);
+        }
+        let transport = [Transport::Udp, Transport::Udp, Transport::Tcp][random.below(3)];
+        let profile = random.below(4) as u8;
+        let [repeated, made] = [&mut repeating, &mut making]
+            .map(|conversation| conversation.query_octets("laptop", transport, profile, &octets));
+        assert_eq!(format!("{repeated:?}"), format!("{made:?}"), "turn {turn}");
+        repeating.tick();
+        making.tick();
+    }
+    let of = |conversation: &Conversation| *conversation.gateway.counters();
+    assert_eq!(of(&repeating), of(&making));
+    assert!(of(&repeating).blocked[20] > 20_000, "{:?}", of(&repeating));
 }
 
 /// Ids, ports and spellings are spread over all they can be.

@@ -65,9 +65,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             println!("{size} rules left out: the lists have {}", rules.len());
             continue;
         }
-        let image = rules.image(size)?;
-        let names = inputs::questions(&benign, &image, args.names)?;
-        figures.extend(check_figures(&emulator, &image, &names)?);
+        for is_for_servers in [false, true] {
+            let image = rules.image(size, is_for_servers)?;
+            let names = inputs::questions(&benign, &image, args.names)?;
+            figures.extend(check_figures(&emulator, &image, is_for_servers, &names)?);
+        }
     }
     figures.extend(keyword_figures(&emulator, &benign)?);
     print(&figures);
@@ -121,7 +123,14 @@ impl Subject {
     }
 }
 
-fn check_figures(emulator: &Emulator, image: &[u8], names: &[Name]) -> Result<Vec<Figure>> {
+fn check_figures(
+    emulator: &Emulator,
+    image: &[u8],
+    is_for_servers: bool,
+    names: &[Name],
+) -> Result<Vec<Figure>> {
+    let made_as = if is_for_servers { ", as for servers" } else { "" };
+
     let filter = Filter::from_bytes(image)?;
     let mut figures = Vec::new();
     for optimized_for in Optimized::ALL {
@@ -131,7 +140,7 @@ fn check_figures(emulator: &Emulator, image: &[u8], names: &[Name]) -> Result<Ve
             ensure!(cost.blocked == blocked, "the device says otherwise than the host: {name}");
         }
         let subject = Subject {
-            image: format!("{} rules", filter.rule_count()),
+            image: format!("{} rules{made_as}", filter.rule_count()),
             image_octets: image.len(),
             optimized_for,
         };

@@ -109,7 +109,7 @@ fn begin(
         }
     };
     let random = ChaCha12Rng::from_seed(board.seed);
-    let core = Core { engine, loaded, exceptions: &UNKNOWN, random };
+    let core = Core { engine, loaded, exceptions: &UNKNOWN, since_ms: 0, random };
     let listener = Listener::new(clients.socket(stack));
     let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
     let worker: &'static Worker = worker.init_with(|| Worker {

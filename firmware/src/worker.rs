@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) engine: &'static mut Engine,
     pub(crate) loaded: &'static Loaded,
     pub(crate) exceptions: &'static Exceptions,
+    /// Since when they are, and all else is what it is.
+    pub(crate) since_ms: u64,
     pub(crate) random: ChaCha12Rng,
 }
 
@@ -59,12 +61,15 @@ impl Worker {
 
     /// Goes by these from now on.
     pub(crate) fn set_exceptions(&self, exceptions: &'static Exceptions) {
-        self.core.borrow_mut().exceptions = exceptions;
+        let mut core = self.core.borrow_mut();
+        core.exceptions = exceptions;
+        // Behind what was replied in this millisecond.
+        core.since_ms = Instant::now().as_millis() + 1;
     }
 
     /// Takes an event in, and does what it leads to. Nothing here waits.
     pub(crate) fn handle(&self, mut event: Event<'_>) {
-        let Core { engine, loaded, exceptions, random } = &mut *self.core.borrow_mut();
+        let Core { engine, loaded, exceptions, since_ms, random } = &mut *self.core.borrow_mut();
         if let Event::Query { client, .. } = &mut event {
             client.profile = loaded.profile_of(client.address.ip());
         }
@@ -76,6 +81,7 @@ impl Worker {
             overrides: &[],
             policies: &loaded.policies,
             settings: &SETTINGS,
+            unchanged_since_ms: Some(*since_ms),
             random: &mut || random.borrow_mut().next_u32(),
         };
         let mut actions = engine.handle(event, context);

@@ -35,6 +35,8 @@ pub struct Conversation {
     policies: Vec<Policy>,
     pub upstreams: Vec<Upstream>,
     pub settings: Settings,
+    /// When that was last changed; without it, nothing is repeated.
+    pub unchanged_since_ms: Option<u64>,
     /// People by name, in the order they came.
     people: Vec<String>,
     /// What each one asked, by id.
@@ -93,6 +95,7 @@ impl Conversation {
             policies: vec![all],
             upstreams: Vec::new(),
             settings: Settings::DEFAULT,
+            unchanged_since_ms: Some(0),
             people: Vec::new(),
             queries: BTreeMap::new(),
             done: VecDeque::new(),
@@ -193,6 +196,7 @@ impl Conversation {
             overrides,
             policies,
             settings,
+            unchanged_since_ms,
             people,
             ..
         } = self;
@@ -203,6 +207,7 @@ impl Conversation {
             overrides,
             policies,
             settings,
+            unchanged_since_ms: *unchanged_since_ms,
             random: &mut || random.below(1 << 32) as u32,
         };
         let mut list = Vec::new();
@@ -229,6 +234,11 @@ impl Conversation {
         let name = Name::from_text(name).unwrap();
         let expires_ms = Some(self.now_ms + 1000 * seconds.parse::<u64>().unwrap());
         self.overrides.push(Override { name, action, expires_ms });
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.unchanged_since_ms = self.unchanged_since_ms.map(|_| self.now_ms);
     }
 
     // -- Configuration -------------------------------------------------------------------------
@@ -239,6 +249,7 @@ impl Conversation {
         let is_unknown = lines.iter().any(|line| line.trim() == "exceptions: unknown");
         self.exceptions =
             if is_unknown { Exceptions::UNKNOWN } else { Exceptions::of(&self.filter) };
+        self.changed();
     }
 
     fn configure(&mut self, line: &str) {

@@ -206,9 +206,9 @@ impl Message {
                         errors,
                     });
                 } else {
-                    assert_eq!(class, 1);
                     let data = reader.data(rtype, end);
-                    section.push(format!("{owner} {ttl} IN {} {data}", word(TYPES, rtype)));
+                    let class = if class == 1 { "IN".to_owned() } else { format!("CLASS{class}") };
+                    section.push(format!("{owner} {ttl} {class} {} {data}", word(TYPES, rtype)));
                 }
                 assert_eq!(reader.at, end, "record data has its length");
             }

@@ -9,7 +9,7 @@ use std::slice;
 use anyhow::{Result, ensure};
 use filter_cli::config::Config;
 use filter_cli::lists::{Entry, Options};
-use filter_core::compile::{self, Compiler, ListInfo};
+use filter_core::compile::{self, BlockShape, Compiler, ListInfo};
 use filter_core::keyword::{self, Boundary, Exception, Keywords, Word};
 use filter_core::{Action, CategorySet, Facet, Filter, Key, Name, Scope};
 
@@ -42,7 +42,7 @@ impl Rules {
             list_count += set.paths().count();
         }
         let list_count = u8::try_from(list_count)?;
-        let mut redundancy = compiler(list_count)?;
+        let mut redundancy = with_lists(Compiler::new(1), list_count)?;
         let mut rules = BTreeMap::new();
         for (key, facets) in facets {
             if redundancy.entry(&key, &compile::merge(facets.clone()))? {
@@ -58,7 +58,8 @@ impl Rules {
 
     /// An image of about so many rules, with the keywords and the never-block names we ship:
     /// whole lists in order while they fit, then names of the next one, evenly spread over it.
-    pub(super) fn image(&self, size: usize) -> Result<Vec<u8>> {
+    /// As for a device, or as for a server, with a prefilter.
+    pub(super) fn image(&self, size: usize, is_for_servers: bool) -> Result<Vec<u8>> {
         let list = |facet: &Facet| facet.lists.iter().next();
         let first = |facets: &[Facet]| facets.iter().filter_map(list).min();
         // What each list adds to those before it.
@@ -74,7 +75,11 @@ impl Rules {
         }
         let of_last = added.get(usize::from(last)).copied().unwrap_or(1);
 
-        let mut compiler = compiler(self.list_count)?;
+        let compiler = match is_for_servers {
+            true => Compiler::new(1).with_shape(BlockShape::SERVER).with_prefilter(&[]),
+            false => Compiler::new(1),
+        };
+        let mut compiler = with_lists(compiler, self.list_count)?;
         let mut seen = 0;
         for (key, facets) in &self.facets {
             let number = first(facets).unwrap_or(0);
@@ -106,8 +111,7 @@ pub(super) fn public_lists() -> Option<Vec<PathBuf>> {
 }
 
 /// A compiler that knows the lists, each of a category of its own as far as there are some.
-fn compiler(list_count: u8) -> Result<Compiler> {
-    let mut compiler = Compiler::new(1);
+fn with_lists(mut compiler: Compiler, list_count: u8) -> Result<Compiler> {
     for list in 0..list_count {
         compiler.list(ListInfo::new(&list.to_string(), categories(list)))?;
     }
@@ -165,7 +169,7 @@ pub(super) fn keyword_image() -> Result<Vec<u8>> {
     let words: Vec<Word<'_>> = shipped.words().chain(made).take(WORDS).collect();
     let exceptions: Vec<Exception<'_>> = shipped.exceptions().collect();
     let section = keyword::compile(&words, &exceptions, shipped.threshold())?;
-    let mut compiler = compiler(1)?;
+    let mut compiler = with_lists(Compiler::new(1), 1)?;
     let facet = Facet {
         scope: Scope::Subtree,
         action: Action::Block,

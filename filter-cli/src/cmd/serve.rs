@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use filter_core::policy::ClientMatch;
 
 use crate::output::{ExitStatus, Output};
-use crate::serve::{self, AnswerArgument, Listen, Options, Source, Wishes, WithoutImage};
+use crate::serve::{self, AnswerArgument, Listen, Options, Server, Source, Wishes, WithoutImage};
 
 /// Serve DNS, and block what is listed
 ///
@@ -29,8 +29,24 @@ pub struct Args {
     ///
     /// --allow-from says who is answered there. 0.0.0.0 and [::] stand for all addresses. Left out, it
     /// is 127.0.0.1:5300 and [::1]:5300, which needs no privilege.
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = address)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = plain_address)]
     listen: Vec<SocketAddr>,
+    /// Where to listen for DNS over TLS, at port 853 unless one is named
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = tls_address,
+          requires = "tls_certificate")]
+    listen_tls: Vec<SocketAddr>,
+    /// Where to listen for DNS over HTTPS, at port 443 unless one is named; it is asked at /dns-query
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = https_address,
+          requires = "tls_certificate")]
+    listen_https: Vec<SocketAddr>,
+    /// The certificate for TLS and HTTPS, then those that vouch for it, in PEM
+    ///
+    /// Certificate and key are read again on SIGHUP, and when a file is another one.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Whose queries to answer; may be given several times
     ///
     /// Left out, and when others than this machine can reach it, it is this machine and the private
@@ -39,9 +55,15 @@ pub struct Args {
     allow_from: Vec<ClientMatch>,
     /// Whom to ask, first choice first; may be given up to eight times
     ///
-    /// Left out, it is the name servers of /etc/resolv.conf.
-    #[arg(long = "upstream", value_name = "ADDRESS[:PORT]", value_parser = address)]
-    upstreams: Vec<SocketAddr>,
+    /// In plain DNS: 192.0.2.53; over TLS: tls://192.0.2.53#dns.example; over HTTPS:
+    /// https://192.0.2.53/dns-query#dns.example. What follows the # is the name its certificate has
+    /// to be of, which is its address when there is none. Left out, it is the name servers of
+    /// /etc/resolv.conf, in plain DNS.
+    #[arg(long = "upstream", value_name = "SERVER")]
+    upstreams: Vec<Server>,
+    /// Certificates of whom vouches for upstreams over TLS, in PEM; without it, the system knows some
+    #[arg(long, value_name = "FILE")]
+    upstream_authorities: Option<PathBuf>,
     /// Who is kept from what, when, and how that is answered; without it, the image says
     ///
     /// `blocklists/policy.toml` is one, with all there is to say. The file is read again when it
@@ -105,6 +127,8 @@ Examples:
   gardefou serve                                  at port 5300 of this machine, to try it
   gardefou serve --image school.gfi --listen 192.168.1.1 --user nobody
   gardefou serve --upstream 192.0.2.53 --upstream 2001:db8::53
+  gardefou serve --upstream tls://192.0.2.53#dns.example
+  gardefou serve --listen-tls 192.168.1.1 --tls-certificate cert.pem --tls-key key.pem
   gardefou serve --profile school --operator 'School of Example'
   gardefou serve --policy policy.toml --admin /run/gardefou/admin.sock
   gardefou serve --categories adult,gambling --answer nodata --answer adult=null";
@@ -131,12 +155,15 @@ impl Args {
                 closes_when_expired: self.closed_when_expired,
             },
             without_image: self.without_image,
-            listen: match self.listen.as_slice() {
-                [] => Listen::Loopback,
-                addresses => Listen::At(addresses.to_vec()),
+            listen: Listen {
+                plain: self.listen.clone(),
+                tls: self.listen_tls.clone(),
+                https: self.listen_https.clone(),
             },
+            identity: self.tls_certificate.clone().zip(self.tls_key.clone()),
             allow_from: self.allow_from.clone(),
             upstreams: self.upstreams.clone(),
+            upstream_authorities: self.upstream_authorities.clone(),
             workers: self.workers.into(),
             queries_per_second: limit(self.queries_per_second),
             names_per_second: limit(self.names_per_second),
@@ -151,13 +178,16 @@ impl Args {
     }
 }
 
-/// An address, at the port of DNS unless it has one.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let at_53 = || bare.parse::<IpAddr>().map(|address| SocketAddr::from((address, 53)));
-    let why =
-        "is no address: write 192.0.2.53, 192.0.2.53:5300, 2001:db8::53 or [2001:db8::53]:5300";
-    text.parse().or_else(|_| at_53()).map_err(|_| why.to_owned())
+fn plain_address(text: &str) -> Result<SocketAddr, String> {
+    serve::address(text, serve::PORT)
+}
+
+fn tls_address(text: &str) -> Result<SocketAddr, String> {
+    serve::address(text, serve::TLS_PORT)
+}
+
+fn https_address(text: &str) -> Result<SocketAddr, String> {
+    serve::address(text, serve::HTTPS_PORT)
 }
 
 #[cfg(test)]
@@ -165,13 +195,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_port_53_unless_they_have_one() {
-        let shown = |text| address(text).unwrap().to_string();
+    fn addresses_have_the_usual_port_unless_they_have_one() {
+        let shown = |text| plain_address(text).unwrap().to_string();
         assert_eq!(shown("192.0.2.53"), "192.0.2.53:53");
         assert_eq!(shown("192.0.2.53:5300"), "192.0.2.53:5300");
         assert_eq!(shown("[::]"), "[::]:53");
         assert_eq!(shown("2001:db8::53"), "[2001:db8::53]:53");
         assert_eq!(shown("[::1]:5300"), "[::1]:5300");
-        assert!(address("dns.example").is_err());
+        assert!(plain_address("dns.example").is_err());
+        assert_eq!(tls_address("192.0.2.53").unwrap().port(), 853);
+        assert_eq!(https_address("192.0.2.53").unwrap().port(), 443);
     }
 }

@@ -1,5 +1,6 @@
-//! Clients over TCP (RFC 7766): takes connections, gives the queries in them to the worker and writes
-//! replies as they come, which may be another order than that of the queries.
+//! Clients over TCP (RFC 7766), and over TLS in it (RFC 7858): takes connections, gives the queries in
+//! them to the worker and writes replies as they come, which may be another order than that of the
+//! queries. Those over HTTPS are taken here, and served by [`https`](super::https).
 //!
 //! What a client can hold is bounded: so many connections, so many replies it has not read, so much
 //! time without a query. One that does not read is not read from either.
@@ -10,15 +11,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use filter_core::gateway::{Client, Event, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, split};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
+use super::https;
+use super::sockets::Carrier;
 use super::ways::Way;
 use super::worker::{Worker, client_key};
 
@@ -26,9 +30,9 @@ use super::worker::{Worker, client_key};
 const COUNT_MAX: usize = 256;
 const COUNT_MAX_OF_CLIENT: usize = 8;
 /// Replies that wait to be read.
-const REPLIES_MAX: usize = 16;
+pub(super) const REPLIES_MAX: usize = 16;
 /// How long a connection may take for its next query, or for reading what is written.
-const IDLE: Duration = Duration::from_secs(10);
+pub(super) const IDLE: Duration = Duration::from_secs(10);
 
 /// The connections there are, by way and address of the client, and how to reply.
 #[derive(Default)]
@@ -88,7 +92,11 @@ impl Connections {
 }
 
 /// Serves the clients of one listener; for ever.
-pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: tokio::net::TcpListener) {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    number: usize,
+    (carrier, listener): (Carrier, tokio::net::TcpListener),
+) {
     loop {
         let Ok((stream, address)) = listener.accept().await else {
             // Too many open files, mostly: some will be closed.
@@ -106,32 +114,61 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: tokio::ne
         let Some(replies) = worker.connections.begin(&client) else { continue };
         // A reply is one write; waiting for more to come with it only takes time.
         let _ = stream.set_nodelay(true);
-        tokio::task::spawn_local(converse(Rc::clone(&worker), client, stream, replies));
+        let worker = Rc::clone(&worker);
+        tokio::task::spawn_local(async move {
+            // Whatever goes wrong is the client's to notice.
+            let _ = converse(&worker, client, carrier, stream, replies).await;
+            worker.connections.end(&client);
+        });
     }
 }
 
 /// One connection from begin to end.
 async fn converse(
-    worker: Rc<Worker>,
+    worker: &Rc<Worker>,
     client: Client,
+    carrier: Carrier,
     stream: TcpStream,
     replies: mpsc::Receiver<Box<[u8]>>,
-) {
-    let (read, write) = stream.into_split();
+) -> io::Result<()> {
+    let tls = match carrier {
+        Carrier::Tcp => return exchange(worker, client, stream, replies).await,
+        Carrier::Tls => worker.identity().map(|identity| &identity.dns),
+        Carrier::Https => worker.identity().map(|identity| &identity.http),
+    };
+    let Some(tls) = tls else { return Ok(()) };
+    let stream = timeout(IDLE, TlsAcceptor::from(Arc::clone(tls)).accept(stream)).await??;
+    if carrier == Carrier::Https {
+        return https::exchange(worker, client, stream, replies).await;
+    }
+    exchange(worker, client, stream, replies).await
+}
+
+/// Takes queries in and gives replies out, until the client has no more or takes too long.
+async fn exchange<S: AsyncRead + AsyncWrite>(
+    worker: &Rc<Worker>,
+    client: Client,
+    stream: S,
+    replies: mpsc::Receiver<Box<[u8]>>,
+) -> io::Result<()> {
+    let (read, write) = split(stream);
     let mut writing = pin!(write_replies(write, replies));
-    let is_written = tokio::select! {
-        _ = &mut writing => true,
-        _ = read_queries(&worker, client, read) => false,
+    let read = tokio::select! {
+        written = &mut writing => return written,
+        read = read_queries(worker, client, read) => read,
     };
     // No reply is handed over after this; those that were are still written.
     worker.connections.end(&client);
-    if !is_written {
-        let _ = timeout(IDLE, writing).await;
-    }
+    timeout(IDLE, writing).await??;
+    read
 }
 
 /// Gives queries to the worker until the client has no more or takes too long.
-async fn read_queries(worker: &Rc<Worker>, client: Client, read: OwnedReadHalf) -> io::Result<()> {
+async fn read_queries(
+    worker: &Rc<Worker>,
+    client: Client,
+    read: impl AsyncRead + Unpin,
+) -> io::Result<()> {
     let mut read = BufReader::new(read);
     loop {
         let next = async {
@@ -147,13 +184,14 @@ async fn read_queries(worker: &Rc<Worker>, client: Client, read: OwnedReadHalf) 
 
 /// Writes replies until no more can come or the client does not read them.
 async fn write_replies(
-    mut write: OwnedWriteHalf,
+    mut write: impl AsyncWrite + Unpin,
     mut replies: mpsc::Receiver<Box<[u8]>>,
 ) -> io::Result<()> {
     while let Some(octets) = replies.recv().await {
         timeout(IDLE, write.write_all(&octets)).await??;
+        timeout(IDLE, write.flush()).await??;
     }
-    Ok(())
+    timeout(IDLE, write.shutdown()).await?
 }
 
 /// A message as it lies in a stream: two octets of length before it (RFC 1035 section 4.2.2).

@@ -78,11 +78,10 @@ pub(super) async fn serve(worker: Rc<Worker>, number: usize, listener: Rc<Listen
             let Some(socket) = worker.ways.borrow_mut().number(way) else { continue };
             let client = client(meta.addr, socket);
             for message in octets.chunks(meta.stride.max(1)) {
-                worker.take(Event::Query { client, message });
+                worker.handle(Event::Query { client, message });
             }
         }
-        worker.send();
-        // Whatever the flood, upstreams and streams have their turn.
+        // Whatever the flood, the replies, upstreams and streams have their turn.
         tokio::task::yield_now().await;
     }
 }

@@ -5,7 +5,8 @@
 //!                 files, signals                      clients                 upstreams
 //!                       │                          │           ▲                ▲  │
 //!                    reload ── swaps ──► image     ▼           │                │  ▼
-//!                                          └──► datagrams, connections      ports, streams
+//!                                          └──► datagrams, connections,  ports, streams, links
+//!                                               https
 //!  status ◄── admin, metrics                       └── Event ──► worker ── Action ──┘
 //!     └────────────── asks ──────────────────────────────────────► │ (engine, one per thread)
 //! ```
@@ -22,6 +23,8 @@
 //!   queries. One that is not sound is reported, and the old one stays.
 //! - A reply leaves from the address its query came to.
 //! - Whoever is outside the networks it serves gets no answer.
+//! - An upstream over TLS that is not who it has to be is not asked, and nothing is asked in the open
+//!   instead.
 //! - What a client can make this hold is bounded: connections, replies not yet read, questions.
 //! - Nothing is written down about who asks or what: there are counters, and no log of queries.
 
@@ -30,7 +33,9 @@ mod admin;
 mod connections;
 mod datagrams;
 mod explain;
+mod https;
 mod image;
+mod links;
 mod metrics;
 mod neighbors;
 mod outbox;
@@ -43,6 +48,7 @@ mod sockets;
 mod status;
 mod streams;
 mod systemd;
+mod tls;
 mod upstreams;
 mod ways;
 mod worker;
@@ -68,12 +74,14 @@ pub use self::image::{Source, WithoutImage};
 pub use self::profiles::{AnswerArgument, Wishes};
 pub use self::sockets::Listen;
 pub use self::status::Status;
+pub use self::upstreams::{HTTPS_PORT, PORT, Server, TLS_PORT, address};
 
 use self::access::Access;
 use self::image::{Loaded, Stamps};
 use self::overrides::Overrides;
 use self::status::Overseer;
-use self::worker::Crew;
+use self::tls::{Identity, Trust};
+use self::worker::{Common, Crew};
 
 /// What is served, where, and to whom.
 pub struct Options {
@@ -83,10 +91,15 @@ pub struct Options {
     pub without_image: WithoutImage,
     /// Where clients ask.
     pub listen: Listen,
+    /// The files of our certificate and its key, for clients over TLS.
+    pub identity: Option<(PathBuf, PathBuf)>,
     /// The networks whose clients are answered; the usual ones when there are none.
     pub allow_from: Vec<ClientMatch>,
     /// Who is asked; the name servers of the system when there are none.
-    pub upstreams: Vec<SocketAddr>,
+    pub upstreams: Vec<Server>,
+    /// Certificates of whom vouches for upstreams over TLS; the system knows some when there is no
+    /// file.
+    pub upstream_authorities: Option<PathBuf>,
     /// Threads that answer.
     pub workers: usize,
     /// Messages a client may send each second; `None` for any number.
@@ -110,26 +123,38 @@ pub struct Options {
 /// When the image cannot be loaded, a socket cannot be bound, there is nobody to ask, or a worker
 /// is lost.
 pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
-    let upstreams = upstreams::choose(&options.upstreams)?;
+    let servers = upstreams::choose(&options.upstreams)?;
+    let is_secure = servers.iter().any(|server| server.secure.is_some());
+    let authorities = options.upstream_authorities.as_deref();
+    let trust = is_secure.then(|| Trust::new(authorities)).transpose()?;
+    let files = options.identity.as_ref();
+    let identity = files.map(|(certificate, key)| Identity::load(certificate, key)).transpose()?;
     let (loaded, stamps) = options.first_image(output)?;
     let current = Arc::new(ArcSwap::from_pointee(loaded));
 
     privileges::allow_more_files();
     let sockets = sockets::open(&options.listen, options.workers, output)?;
-    let addresses = sockets::addresses(&sockets)?;
-    upstreams::refuse_loops(&upstreams, &addresses)?;
+    let places = sockets::places(&sockets)?;
+    let addresses: Vec<_> = places.iter().map(|place| place.address).collect();
+    upstreams::refuse_loops(&servers, &addresses)?;
     let admin = options.admin.as_deref().map(admin::bind).transpose()?;
     let metrics = options.metrics.map(metrics::bind).transpose()?;
     if let Some(user) = &options.user {
         privileges::become_user(user)?;
     }
 
-    let settings = options.settings();
-    let overrides = Arc::new(Overrides::new());
-    let access = Access::new(&options.allow_from, &addresses);
-    let (crew, mut lost) =
-        Crew::start(sockets, &upstreams, &settings, &access, &current, &overrides)?;
-    let overseer = Rc::new(Overseer::new(crew, Arc::clone(&current), overrides, addresses));
+    let common = Common {
+        servers,
+        trust,
+        identity,
+        settings: options.settings(),
+        access: Access::new(&options.allow_from, &addresses),
+        current,
+        overrides: Arc::new(Overrides::new()),
+    };
+    let (crew, mut lost) = Crew::start(sockets, &common)?;
+    let Common { servers, identity, current, overrides, .. } = common;
+    let overseer = Rc::new(Overseer::new(crew, current, overrides, &places));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -148,8 +173,11 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
         if let Some(listener) = metrics {
             tokio::task::spawn_local(metrics::serve(listener, Rc::clone(&overseer)));
         }
+        if let Some(identity) = identity {
+            tokio::task::spawn_local(identity.keep_current());
+        }
         tokio::task::spawn_local(systemd::watchdog(Rc::clone(&overseer)));
-        output.notice(overseer.greeting(&upstreams));
+        output.notice(overseer.greeting(&servers));
         systemd::ready();
         tokio::select! {
             _ = terminate.recv() => Ok(()),

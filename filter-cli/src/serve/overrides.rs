@@ -45,6 +45,10 @@ impl Overrides {
         self.said.load()
     }
 
+    pub(super) fn load_full(&self) -> Arc<Vec<Override>> {
+        self.said.load_full()
+    }
+
     /// Says something about a name, in the place of what was said about it. `false` when too much is
     /// said already.
     pub(super) fn say(&self, name: &Name, action: Action, time: Option<Duration>) -> bool {

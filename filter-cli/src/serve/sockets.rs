@@ -1,6 +1,7 @@
 //! The sockets clients send to: takes addresses, or what systemd has opened, gives each worker a
 //! set of its own.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
@@ -11,19 +12,39 @@ use socket2::{Domain, Socket, Type};
 use crate::output::{Hint, Output};
 
 /// Where clients ask.
-pub enum Listen {
-    /// At port 5300 of this machine, which takes no privilege: on IPv4, and on IPv6 where it has
-    /// that.
-    Loopback,
-    /// At these addresses.
-    At(Vec<SocketAddr>),
+pub struct Listen {
+    /// In plain DNS; without any, at port 5300 of this machine, which takes no privilege: on IPv4,
+    /// and on IPv6 where it has that.
+    pub plain: Vec<SocketAddr>,
+    /// Over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// Over HTTPS.
+    pub https: Vec<SocketAddr>,
 }
 
 /// What one worker listens on.
 #[derive(Default)]
 pub(super) struct Sockets {
     pub(super) udp: Vec<UdpSocket>,
-    pub(super) tcp: Vec<TcpListener>,
+    pub(super) tcp: Vec<(Carrier, TcpListener)>,
+}
+
+/// Where clients ask, and how; over UDP as well where that is in the open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) carrier: Carrier,
+    pub(super) address: SocketAddr,
+}
+
+/// What carries DNS in a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// Nothing more (RFC 7766).
+    Tcp,
+    /// TLS (RFC 7858).
+    Tls,
+    /// HTTPS (RFC 8484).
+    Https,
 }
 
 const LOOPBACK_PORT: u16 = 5300;
@@ -38,38 +59,60 @@ pub(super) fn open(
     workers: usize,
     output: &Output,
 ) -> anyhow::Result<Vec<Sockets>> {
-    if let Some(sockets) = of_systemd(workers).context("sockets of systemd")? {
-        return Ok(sockets);
+    let mut sockets = match of_systemd(workers).context("sockets of systemd")? {
+        Some(sockets) => sockets,
+        None => plain(&listen.plain, workers, output)?,
+    };
+    let tls = listen.tls.iter().map(|address| (Carrier::Tls, *address));
+    let https = listen.https.iter().map(|address| (Carrier::Https, *address));
+    for (carrier, address) in tls.chain(https) {
+        bind_secure(carrier, address, &mut sockets)?;
     }
+    Ok(sockets)
+}
+
+fn plain(
+    addresses: &[SocketAddr],
+    workers: usize,
+    output: &Output,
+) -> anyhow::Result<Vec<Sockets>> {
     let mut sockets: Vec<Sockets> = (0..workers).map(|_| Sockets::default()).collect();
-    match listen {
-        Listen::At(addresses) => {
-            for address in addresses {
-                bind(*address, &mut sockets)?;
-            }
-        }
-        Listen::Loopback => {
-            bind((Ipv4Addr::LOCALHOST, LOOPBACK_PORT).into(), &mut sockets)?;
-            if let Err(error) = bind((Ipv6Addr::LOCALHOST, LOOPBACK_PORT).into(), &mut sockets) {
-                output.notice(format_args!("{error:#}; going on without"));
-            }
+    for address in addresses {
+        bind(*address, &mut sockets)?;
+    }
+    if addresses.is_empty() {
+        bind((Ipv4Addr::LOCALHOST, LOOPBACK_PORT).into(), &mut sockets)?;
+        if let Err(error) = bind((Ipv6Addr::LOCALHOST, LOOPBACK_PORT).into(), &mut sockets) {
+            output.notice(format_args!("{error:#}; going on without"));
         }
     }
     Ok(sockets)
 }
 
 /// Where the sockets are bound.
-pub(super) fn addresses(sockets: &[Sockets]) -> io::Result<Vec<SocketAddr>> {
+pub(super) fn places(sockets: &[Sockets]) -> io::Result<Vec<Place>> {
     let Some(sockets) = sockets.first() else { return Ok(Vec::new()) };
-    let mut addresses = Vec::new();
-    let udp = sockets.udp.iter().map(UdpSocket::local_addr);
-    for address in udp.chain(sockets.tcp.iter().map(TcpListener::local_addr)) {
-        let address = address?;
-        if !addresses.contains(&address) {
-            addresses.push(address);
+    let mut places = Vec::new();
+    let udp = sockets.udp.iter().map(|socket| (Carrier::Tcp, socket.local_addr()));
+    let tcp = sockets.tcp.iter().map(|(carrier, listener)| (*carrier, listener.local_addr()));
+    for (carrier, address) in udp.chain(tcp) {
+        let place = Place { carrier, address: address? };
+        if !places.contains(&place) {
+            places.push(place);
         }
     }
-    Ok(addresses)
+    Ok(places)
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.carrier {
+            Carrier::Tcp => "",
+            Carrier::Tls => "tls://",
+            Carrier::Https => "https://",
+        })?;
+        self.address.fmt(f)
+    }
 }
 
 /// The sockets systemd has opened, which all workers share.
@@ -86,13 +129,17 @@ fn of_systemd(workers: usize) -> io::Result<Option<Vec<Sockets>>> {
             first.udp.push(socket);
         } else if let Some(listener) = passed.take_tcp_listener(index)? {
             listener.set_nonblocking(true)?;
-            first.tcp.push(listener);
+            first.tcp.push((Carrier::Tcp, listener));
         }
     }
     let copy = |_| -> io::Result<Sockets> {
         Ok(Sockets {
             udp: first.udp.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?,
-            tcp: first.tcp.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?,
+            tcp: first
+                .tcp
+                .iter()
+                .map(|(carrier, listener)| Ok((*carrier, listener.try_clone()?)))
+                .collect::<io::Result<_>>()?,
         })
     };
     let mut all = (1..workers).map(copy).collect::<io::Result<Vec<_>>>()?;
@@ -110,7 +157,7 @@ fn bind(address: SocketAddr, workers: &mut [Sockets]) -> anyhow::Result<()> {
             Ok(pairs) => {
                 for (worker, (udp, tcp)) in workers.iter_mut().zip(pairs) {
                     worker.udp.push(udp);
-                    worker.tcp.push(tcp);
+                    worker.tcp.push((Carrier::Tcp, tcp));
                 }
                 return Ok(());
             }
@@ -138,6 +185,24 @@ fn bind_pairs(
         pairs.push((udp, tcp.into()));
     }
     Ok(pairs)
+}
+
+/// Binds an address for what is secret, for every worker.
+fn bind_secure(
+    carrier: Carrier,
+    mut address: SocketAddr,
+    workers: &mut [Sockets],
+) -> anyhow::Result<()> {
+    let is_shared = workers.len() > 1;
+    for worker in workers {
+        let listener = bind_one(address, Type::STREAM, is_shared)
+            .with_context(|| format!("cannot listen on {address} over {carrier:?}"))
+            .hint(|| hint(address))?;
+        let listener = TcpListener::from(listener);
+        address.set_port(listener.local_addr()?.port());
+        worker.tcp.push((carrier, listener));
+    }
+    Ok(())
 }
 
 fn bind_one(address: SocketAddr, kind: Type, is_shared: bool) -> io::Result<Socket> {

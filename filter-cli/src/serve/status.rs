@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use filter_core::gateway::{Counters, Upstream};
+use filter_core::gateway::Counters;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::image::{IsClosed, Loaded};
 use super::overrides::{OverrideRow, Overrides};
 use super::profiles;
+use super::sockets::Place;
+use super::upstreams::Server;
 use super::worker::{Account, Crew};
 use crate::image::ImageFile;
 use crate::report::grouped;
@@ -29,7 +31,7 @@ pub(super) struct Overseer {
     crew: Crew,
     current: Arc<ArcSwap<Loaded>>,
     overrides: Arc<Overrides>,
-    listen: Vec<SocketAddr>,
+    listen: Vec<String>,
     began: Instant,
     /// Why the last image was not taken.
     failure: RefCell<Option<String>>,
@@ -41,7 +43,7 @@ pub struct Status {
     version: u32,
     command: String,
     uptime_s: u64,
-    listen: Vec<SocketAddr>,
+    listen: Vec<String>,
     workers: usize,
     /// Over TCP, now.
     connections: usize,
@@ -99,8 +101,9 @@ impl Overseer {
         crew: Crew,
         current: Arc<ArcSwap<Loaded>>,
         overrides: Arc<Overrides>,
-        listen: Vec<SocketAddr>,
+        places: &[Place],
     ) -> Overseer {
+        let listen = places.iter().map(Place::to_string).collect();
         let failure = RefCell::new(None);
         Overseer { crew, current, overrides, listen, began: Instant::now(), failure }
     }
@@ -146,10 +149,9 @@ impl Overseer {
     }
 
     /// What is said when everything is ready.
-    pub(super) fn greeting(&self, upstreams: &[Upstream]) -> String {
-        let listen: Vec<String> = self.listen.iter().map(SocketAddr::to_string).collect();
-        let asked: Vec<String> = upstreams.iter().map(|it| it.address.to_string()).collect();
-        let (listen, asked) = (listen.join(", "), asked.join(", "));
+    pub(super) fn greeting(&self, servers: &[Server]) -> String {
+        let asked: Vec<String> = servers.iter().map(Server::to_string).collect();
+        let (listen, asked) = (self.listen.join(", "), asked.join(", "));
         format!("{}; listening on {listen}; asking {asked}", self.loaded_notice())
     }
 
@@ -285,8 +287,7 @@ impl Status {
         if let Some(failure) = &image.failure {
             text += &format!("\n           a newer one was not taken: {failure}");
         }
-        let listen: Vec<String> = self.listen.iter().map(SocketAddr::to_string).collect();
-        text += &format!("\nlisten     {}, for {}\n", listen.join(", "), span(self.uptime_s));
+        text += &format!("\nlisten     {}, for {}\n", self.listen.join(", "), span(self.uptime_s));
         text += &format!("profile    {}\n", self.profile);
         for row in &self.overrides {
             let left = row.left_s.map_or_else(

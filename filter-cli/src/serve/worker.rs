@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, Cache};
 use filter_core::gateway::{
-    Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport, Upstream,
+    Action, Client, Context, Counters, Event, Gateway, Health, Settings, Transport,
 };
-use filter_core::policy::{Clock, Policy};
+use filter_core::policy::{Clock, Override, Policy};
 use rand::Rng;
 use rand::rngs::ThreadRng;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::MissedTickBehavior;
 
@@ -24,18 +24,21 @@ use super::access::Access;
 use super::connections::{self, Connections};
 use super::datagrams::{self, Listener};
 use super::image::Loaded;
+use super::links::Links;
 use super::neighbors::Neighbors;
 use super::overrides::Overrides;
 use super::ports::Ports;
 use super::profiles;
 use super::sockets::Sockets;
 use super::streams::Streams;
+use super::tls::{Identity, Trust};
+use super::upstreams::Server;
 use super::ways::Ways;
 use crate::output::report;
 
-/// A thousand questions on their way, budgets of four thousand clients, eight thousand answers in
-/// two megabytes, replies as long as they get: 3 MB.
-type Engine = Gateway<1024, 4096, 8192, { 2 << 20 }, 65_535>;
+/// A thousand questions on their way, budgets of four thousand clients, places for thirty thousand
+/// answers and replies in two megabytes, messages as long as they get: 4 MB.
+type Engine = Gateway<1024, 4096, 32_768, { 2 << 20 }, 65_535>;
 
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
@@ -52,32 +55,37 @@ pub(super) struct Account {
     pub(super) outsiders: u64,
 }
 
+/// What all workers have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) servers: Vec<Server>,
+    /// There when a server is asked over TLS.
+    pub(super) trust: Option<Trust>,
+    /// There when clients can ask over TLS.
+    pub(super) identity: Option<Identity>,
+    pub(super) settings: Settings,
+    pub(super) access: Access,
+    pub(super) current: Arc<ArcSwap<Loaded>>,
+    pub(super) overrides: Arc<Overrides>,
+}
+
 impl Crew {
     /// Starts a worker for each set of sockets; also gives where it is told when one is lost.
     pub(super) fn start(
         sockets: Vec<Sockets>,
-        upstreams: &[Upstream],
-        settings: &Settings,
-        access: &Access,
-        current: &Arc<ArcSwap<Loaded>>,
-        overrides: &Arc<Overrides>,
+        common: &Common,
     ) -> anyhow::Result<(Crew, mpsc::Receiver<()>)> {
         let (loss, lost) = mpsc::channel(1);
         let mut crew = Vec::new();
         for (number, sockets) in sockets.into_iter().enumerate() {
             let (sender, questions) = mpsc::channel(1);
-            let (upstreams, settings) = (upstreams.to_vec(), *settings);
-            let access = access.clone();
-            let (current, overrides) = (Arc::clone(current), Arc::clone(overrides));
-            let loss = loss.clone();
+            let (common, loss) = (common.clone(), loss.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
-                    let core = Core::new(&upstreams, settings, current, overrides);
-                    if let Err(error) = core.and_then(|core| work(sockets, access, core, questions))
-                    {
+                    if let Err(error) = work(sockets, common, questions) {
                         report(&error);
                     }
                 })
@@ -115,8 +123,7 @@ impl Drop for Loss {
 /// What a thread does, until nobody has questions any more.
 fn work(
     sockets: Sockets,
-    access: Access,
-    core: Core,
+    common: Common,
     mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -126,14 +133,15 @@ fn work(
             .into_iter()
             .map(|socket| Listener::new(socket).map(Rc::new))
             .collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(core, access, listeners));
+        let worker = Rc::new(Worker::new(common, listeners)?);
         for (number, listener) in worker.listeners.iter().enumerate() {
             spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
         }
-        for (number, listener) in sockets.tcp.into_iter().enumerate() {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
+        for (number, (carrier, listener)) in sockets.tcp.into_iter().enumerate() {
+            let listener = (carrier, tokio::net::TcpListener::from_std(listener)?);
             spawn_local(connections::serve(Rc::clone(&worker), number, listener));
         }
+        spawn_local(Rc::clone(&worker).send_replies());
         let mut clock = tokio::time::interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -155,10 +163,14 @@ pub(super) struct Worker {
     access: Access,
     outsiders: Cell<u64>,
     listeners: Vec<Rc<Listener>>,
+    /// Told when a listener has replies to send.
+    unsent: Notify,
     pub(super) ways: RefCell<Ways>,
     pub(super) connections: Connections,
+    identity: Option<Identity>,
     ports: Ports,
     pub(super) streams: Streams,
+    links: Links,
 }
 
 /// What is needed to decide.
@@ -173,43 +185,47 @@ struct Core {
     /// What the profiles mean, and of what and when that was said.
     policies: Vec<Policy>,
     policies_of: Option<(*const Loaded, Clock)>,
+    /// What the operator said, and since when all of this holds.
+    said: Arc<Vec<Override>>,
+    since_ms: u64,
 }
 
-impl Core {
-    fn new(
-        upstreams: &[Upstream],
-        settings: Settings,
-        current: Arc<ArcSwap<Loaded>>,
-        overrides: Arc<Overrides>,
-    ) -> anyhow::Result<Core> {
+impl Worker {
+    fn new(common: Common, listeners: Vec<Rc<Listener>>) -> anyhow::Result<Worker> {
         let mut engine = new_engine()?;
-        engine.set_upstreams(upstreams);
-        Ok(Core {
+        let upstreams: Vec<_> = common.servers.iter().map(Server::of_engine).collect();
+        engine.set_upstreams(&upstreams);
+        let core = Core {
             engine,
-            current: Cache::new(current),
-            overrides,
-            settings,
+            current: Cache::new(common.current),
+            overrides: common.overrides,
+            settings: common.settings,
             random: rand::rng(),
             neighbors: Neighbors::default(),
             clock: Clock::Unset,
             policies: Vec::new(),
             policies_of: None,
-        })
-    }
-}
-
-impl Worker {
-    fn new(core: Core, access: Access, listeners: Vec<Rc<Listener>>) -> Worker {
-        Worker {
+            said: Arc::default(),
+            since_ms: 0,
+        };
+        Ok(Worker {
             core: RefCell::new(core),
-            access,
+            access: common.access,
             outsiders: Cell::new(0),
             listeners,
+            unsent: Notify::new(),
             ways: RefCell::default(),
             connections: Connections::default(),
+            identity: common.identity,
             ports: Ports::default(),
             streams: Streams::default(),
-        }
+            links: Links::new(&common.servers, common.trust.as_ref()),
+        })
+    }
+
+    /// Who we are to clients over TLS.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// Whether clients at this address are served; counts those who are not.
@@ -221,22 +237,18 @@ impl Worker {
         is_served
     }
 
-    /// Takes an event in, and does what it leads to. Nothing here waits.
-    pub(super) fn handle(self: &Rc<Self>, event: Event<'_>) {
-        self.take(event);
-        self.send();
-    }
-
-    /// Sends the replies over UDP that were taken in.
-    pub(super) fn send(&self) {
-        for listener in &self.listeners {
-            listener.send();
+    /// Sends replies over UDP, those of a moment together; for ever.
+    ///
+    /// What is ready at the same time has been woken before this is, and so has its turn first.
+    async fn send_replies(self: Rc<Self>) {
+        loop {
+            self.unsent.notified().await;
+            self.listeners.iter().for_each(|listener| listener.send());
         }
     }
 
-    /// Takes an event in, and does what it leads to, except that replies over UDP wait until they are
-    /// [sent](Worker::send).
-    pub(super) fn take(self: &Rc<Self>, mut event: Event<'_>) {
+    /// Takes an event in, and does what it leads to. Nothing here waits.
+    pub(super) fn handle(self: &Rc<Self>, mut event: Event<'_>) {
         let Core {
             engine,
             current,
@@ -247,14 +259,25 @@ impl Worker {
             clock,
             policies,
             policies_of,
+            said,
+            since_ms,
         } = &mut *self.core.borrow_mut();
         let loaded = current.load();
         if matches!(event, Event::Tick) || *clock == Clock::Unset {
             *clock = by_minutes(profiles::clock());
         }
+        let now_ms = overrides.now_ms();
         let now = Some((Arc::as_ptr(loaded), *clock));
         if *policies_of != now {
-            (*policies, *policies_of) = (loaded.policies(*clock), now);
+            let anew = loaded.policies(*clock);
+            let is_other_image = policies_of.is_none_or(|(image, _)| image != Arc::as_ptr(loaded));
+            if is_other_image || anew != *policies {
+                (*policies, *since_ms) = (anew, now_ms);
+            }
+            *policies_of = now;
+        }
+        if !Arc::ptr_eq(said, &overrides.load()) {
+            (*said, *since_ms) = (overrides.load_full(), now_ms);
         }
         if let Event::Query { client, .. } = &mut event {
             let address = client.address.ip();
@@ -262,14 +285,14 @@ impl Worker {
             let card = knows_cards.then(|| neighbors.card(address, Instant::now())).flatten();
             client.profile = loaded.profiles.of(address, card);
         }
-        let said = overrides.load();
         let context = Context {
-            now_ms: overrides.now_ms(),
+            now_ms,
             filter: loaded.image.filter(),
             exceptions: &loaded.exceptions,
-            overrides: &said,
+            overrides: said,
             policies,
             settings,
+            unchanged_since_ms: Some(*since_ms),
             random: &mut || random.next_u32(),
         };
         let mut actions = engine.handle(event, context);
@@ -281,7 +304,9 @@ impl Worker {
                     self.ports.send(self, port, to, message);
                 }
                 Action::Ask { to, transport: Transport::Tcp, message, .. } => {
-                    self.streams.ask(self, to, message);
+                    if !self.links.ask(self, to, message) {
+                        self.streams.ask(self, to, message);
+                    }
                 }
             }
         }
@@ -293,6 +318,7 @@ impl Worker {
                 let Some(way) = self.ways.borrow().get(client.socket) else { return };
                 let Some(listener) = self.listeners.get(way.listener) else { return };
                 listener.reply(client.address, way.local, message);
+                self.unsent.notify_one();
             }
             Transport::Tcp => self.connections.reply(client, message),
         }

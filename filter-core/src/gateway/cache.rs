@@ -1,11 +1,11 @@
-//! Answers kept until they expire: takes answers, gives them back by question, with their age.
+//! Answers kept until they expire: takes what upstreams said, gives it back by question, with its
+//! age. What we said ourselves is kept beside it, by the query it was said to; [`repeats`] has that.
 //!
-//! It holds what upstreams said and never a verdict: that is made anew for every query, so an
-//! image or a policy that changes leaves nothing old behind.
-//!
-//! Answers lie in a ring, one behind the other, and a new one overwrites the oldest. A table of
+//! Both lie in a ring, one behind the other, and a new one overwrites the oldest. A table of
 //! places says where, four for each hash. A place is void when the ring has gone over what it
 //! points at, so nothing is ever freed.
+//!
+//! [`repeats`]: super::repeats
 
 use domain::base::HeaderCounts;
 
@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::question::Question;
 
 /// `ANSWERS` places and a ring of `OCTETS`. An answer takes what its question, answer and
-/// authority sections take: some 80 to 300 octets.
+/// authority sections take: some 80 to 300 octets; what we said takes about as much.
 pub(super) struct Cache<const ANSWERS: usize, const OCTETS: usize> {
     places: [Place; ANSWERS],
     ring: [u8; OCTETS],
@@ -25,14 +25,15 @@ pub(super) struct Cache<const ANSWERS: usize, const OCTETS: usize> {
 const WAYS: usize = 4;
 
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     hash: u32,
-    kind: Kind,
+    /// What it is; of what we said there is nothing more to tell.
+    kind: Option<Kind>,
     len: u16,
-    /// What `written` was before this answer.
+    /// What `written` was before it.
     start: u64,
-    stored_ms: u64,
-    expires_ms: u64,
+    pub(super) stored_ms: u64,
+    pub(super) expires_ms: u64,
 }
 
 /// What besides the question makes an answer another one: the bits DO and CD of the query
@@ -54,20 +55,17 @@ pub(super) struct Kept<'c> {
 
 impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
     pub(super) const fn new() -> Cache<ANSWERS, OCTETS> {
-        let kind = Kind { dnssec_ok: false, checking_disabled: false };
+        // Zeros all of it, so that a static takes no room in flash, which `None` would: it has expired.
+        let kind = Some(Kind { dnssec_ok: false, checking_disabled: false });
         let place = Place { hash: 0, kind, len: 0, start: 0, stored_ms: 0, expires_ms: 0 };
         Cache { places: [place; ANSWERS], ring: [0; OCTETS], written: 0 }
     }
 
     /// The answer to a question, unless it has expired. Cost: one hash and four places.
     pub(super) fn get(&self, question: &Question, kind: Kind, now_ms: u64) -> Option<Kept<'_>> {
-        let hash = question.hash();
-        self.set(hash)?.iter().find_map(|place| {
-            if place.hash != hash || place.kind != kind || place.expires_ms <= now_ms {
-                return None;
-            }
+        self.find(question.hash(), Some(kind), now_ms).find_map(|(place, octets)| {
             // Another question may have the same hash.
-            let answer = Answer::parse(self.octets(place)?)?;
+            let answer = Answer::parse(octets)?;
             let is_same = answer.question == *question;
             let seconds =
                 |milliseconds: u64| u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX);
@@ -81,25 +79,56 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
 
     /// Keeps an answer for a time; none, if that is 0 or the ring is too small for it.
     pub(super) fn insert(&mut self, answer: &Answer<'_>, kind: Kind, lifetime_s: u32, now_ms: u64) {
-        let body = answer.body();
-        let Ok(len) = u16::try_from(body.len()) else { return };
-        if lifetime_s == 0 || body.len() > OCTETS {
-            return;
-        }
+        let expires_ms = now_ms.saturating_add(u64::from(lifetime_s) * 1000);
         let hash = answer.question.hash();
-        // An answer lies in one piece: what is left at the end of the ring may be too short.
+        if let Some(room) = self.keep(hash, Some(kind), &[answer.body()], now_ms, expires_ms) {
+            // The additional section stays behind.
+            HeaderCounts::for_message_slice_mut(room).set_arcount(0);
+        }
+    }
+
+    /// What may be what is sought, with this hash, and has not expired.
+    pub(super) fn find(
+        &self,
+        hash: u32,
+        kind: Option<Kind>,
+        now_ms: u64,
+    ) -> impl Iterator<Item = (&Place, &[u8])> {
+        let of_hash = move |place: &&Place| {
+            place.hash == hash && place.kind == kind && now_ms < place.expires_ms
+        };
+        let places = self.set(hash).into_iter().flatten().filter(of_hash);
+        places.filter_map(|place| Some((place, self.octets(place)?)))
+    }
+
+    /// Keeps octets, given in parts, in one piece, and lends them; none if they expire at once or
+    /// the ring is too small.
+    pub(super) fn keep(
+        &mut self,
+        hash: u32,
+        kind: Option<Kind>,
+        parts: &[&[u8]],
+        now_ms: u64,
+        expires_ms: u64,
+    ) -> Option<&mut [u8]> {
+        let total = parts.iter().map(|part| part.len()).sum::<usize>();
+        let len = u16::try_from(total).ok()?;
+        if expires_ms <= now_ms || total > OCTETS {
+            return None;
+        }
+        // What is left at the end of the ring may be too short.
         let offset = self.offset(self.written);
-        let skipped = if body.len() > OCTETS - offset { OCTETS - offset } else { 0 };
+        let skipped = if total > OCTETS - offset { OCTETS - offset } else { 0 };
         let start = self.written + skipped as u64;
         let offset = self.offset(start);
-        let Some(room) = self.ring.get_mut(offset..offset + body.len()) else { return };
-        room.copy_from_slice(body);
-        // The additional section stays behind.
-        HeaderCounts::for_message_slice_mut(room).set_arcount(0);
+        let mut at = offset;
+        for part in parts {
+            self.ring.get_mut(at..at + part.len())?.copy_from_slice(part);
+            at += part.len();
+        }
         self.written = start + u64::from(len);
-        let expires_ms = now_ms.saturating_add(u64::from(lifetime_s) * 1000);
         let new = Place { hash, kind, len, start, stored_ms: now_ms, expires_ms };
-        let Some(set) = self.set_index(hash) else { return };
+        let set = self.set_index(hash)?;
         let places = self.places.chunks_mut(WAYS).nth(set).into_iter().flatten();
         // The same again, or expired, or the oldest.
         let rank = |place: &Place| match place {
@@ -110,6 +139,7 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
         if let Some(place) = places.min_by_key(|place| rank(place)) {
             *place = new;
         }
+        self.ring.get_mut(offset..at)
     }
 
     fn set_index(&self, hash: u32) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! What a gateway counts: numbers for a status page, and nothing about who asked for what.
 
 use super::reply::Reply;
+use crate::rule::CategorySet;
 
 /// How often something happened since the gateway began.
 ///
@@ -50,8 +51,13 @@ impl Counters {
 
     /// Counts what a reply blocks.
     pub(super) fn count_reply(&mut self, reply: &Reply<'_>) {
-        let Reply::Say(statement) = reply else { return };
-        for bit in statement.blocked.iter() {
+        if let Reply::Say(statement) = reply {
+            self.count_blocked(statement.blocked);
+        }
+    }
+
+    pub(super) fn count_blocked(&mut self, categories: CategorySet) {
+        for bit in categories.iter() {
             if let Some(count) = self.blocked.get_mut(usize::from(bit)) {
                 *count += 1;
             }

@@ -16,7 +16,8 @@
 //! # What it promises
 //!
 //! - A verdict is made for each query, before the cache is looked at, and again for each answer,
-//!   of the names it leads to. None is ever kept.
+//!   of the names it leads to. What we said of a blocked name is said again to the same query; for a
+//!   minute, and only while the caller knows that nothing it was made of has changed.
 //! - An answer is taken only from the address asked, at the port, with the id, and for the
 //!   question spelled as it was sent (RFC 5452 section 9.1). Any other changes nothing.
 //! - A reply is never longer than its client takes, and nothing is replied to a response.
@@ -26,8 +27,8 @@
 //! # Memory
 //!
 //! [`Gateway`]`<PENDING, CLIENTS, ANSWERS, OCTETS, MESSAGE>` takes about 500 octets for each query
-//! that can wait, 32 for each client with a budget, 32 for each answer in the cache and the
-//! `OCTETS` those lie in, and the longest `MESSAGE`: `Gateway<64, 64, 512, 65536, 1232>`, for a
+//! that can wait, 32 for each client with a budget, 32 for each answer or reply in the cache and
+//! the `OCTETS` those lie in, and the longest `MESSAGE`: `Gateway<64, 64, 512, 65536, 1232>`, for a
 //! microcontroller, 119 kB. [`Gateway::new`] is `const` and all zeros, so a static of it takes no
 //! room in flash.
 
@@ -44,6 +45,7 @@ mod inspect;
 mod pending;
 mod query;
 mod question;
+mod repeats;
 mod reply;
 mod restrict;
 mod serve;
@@ -115,6 +117,7 @@ pub use self::upstream::{Health, Upstream};
 ///     overrides: &[],
 ///     policies: &[Policy::new(CategorySet::of(20))],
 ///     settings: &Settings::DEFAULT,
+///     unchanged_since_ms: None,
 ///     random: &mut || 4, // from the system's generator of random numbers
 /// };
 /// let mut actions = gateway.handle(Event::Query { client, message }, context);
@@ -155,6 +158,10 @@ pub struct Context<'a, D> {
     pub policies: &'a [Policy],
     /// Times, limits and budgets.
     pub settings: &'a Settings,
+    /// Since when filter, exceptions, overrides, policies and settings are what they are, on the same
+    /// clock; replies that block are repeated since. `None`: not known, and none is repeated. That an
+    /// override ends is no change.
+    pub unchanged_since_ms: Option<u64>,
     /// Numbers nobody can foresee, from a cryptographic generator: ids, ports and spellings are
     /// made of them, some ten for a query.
     pub random: &'a mut dyn FnMut() -> u32,

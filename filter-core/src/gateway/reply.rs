@@ -121,6 +121,15 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         }
     }
 
+    /// Says the same again, to a query with another id.
+    pub(super) fn repeat(&mut self, query: &[u8], octets: &[u8]) {
+        self.buffer.clear();
+        let id = query.get(..2).unwrap_or_default();
+        let rest = octets.get(2..).unwrap_or_default();
+        // It fitted before.
+        let _ = self.buffer.extend_from_slice(id).and(self.buffer.extend_from_slice(rest));
+    }
+
     /// Passes an answer on.
     ///
     /// Id, flags and the case of the question become the asker's; times to live lose the age, and

@@ -9,11 +9,12 @@ use super::actions::Work;
 use super::answer::Answer;
 use super::block::block;
 use super::cache::Kind;
-use super::event::Client;
+use super::event::{Client, Transport};
 use super::inspect::{Inspection, inspect};
 use super::pending::Place;
 use super::query::{Asker, Received, read};
 use super::question::Question;
+use super::repeats::Repeat;
 use super::reply::{Age, Content, Reply, Statement};
 use super::restrict::{Detour, alias, detour, origin};
 use super::special::{Special, special};
@@ -36,6 +37,20 @@ impl<
         message: &[u8],
         context: &mut Context<'_, D>,
     ) -> Work<'a> {
+        if client.transport == Transport::Udp {
+            let since_ms = context.unchanged_since_ms;
+            let (profile, now_ms) = (client.profile, context.now_ms);
+            if let Some(repeat) = self.cache.repeat(profile, message, since_ms, now_ms) {
+                if !self.clients.admit_query(client.key, now_ms, context.settings) {
+                    self.counters.dropped += 1;
+                    return Work::Done;
+                }
+                self.counters.queries += 1;
+                self.counters.count_blocked(repeat.blocked);
+                self.writer.repeat(message, repeat.octets);
+                return Work::Reply(client);
+            }
+        }
         let received = read(client, message, context.settings);
         let is_query = !matches!(received, Received::Nothing);
         if !is_query || !self.clients.admit_query(client.key, context.now_ms, context.settings) {
@@ -45,7 +60,7 @@ impl<
         match received {
             Received::Query(question, asker) => {
                 self.counters.queries += 1;
-                self.on_question(question, &asker, context)
+                self.on_question(question, &asker, message, context)
             }
             Received::Rejected(question, asker, rcode) => {
                 self.counters.refused += 1;
@@ -61,6 +76,7 @@ impl<
         &mut self,
         question: Question,
         asker: &Asker,
+        message: &[u8],
         context: &mut Context<'_, D>,
     ) -> Work<'a> {
         let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
@@ -78,7 +94,14 @@ impl<
         let own = context.check(&question.name, policy);
         if let Verdict::Block(hit) = own {
             let statement = block(&question, asker, &hit, false, policy, context);
-            return self.say(asker, Some(&question), statement);
+            let blocked = statement.blocked;
+            let work = self.say(asker, Some(&question), statement);
+            if asker.client.transport == Transport::Udp && context.unchanged_since_ms.is_some() {
+                let repeat = Repeat { octets: &self.writer.buffer, blocked };
+                let (profile, now_ms) = (asker.client.profile, context.now_ms);
+                self.cache.keep_reply(profile, message, &repeat, context.overrides, now_ms);
+            }
+            return work;
         }
         if let Some(statement) = local(&question, own, policy) {
             self.counters.local += 1;
