@@ -12,9 +12,9 @@
 //! [`run`]s the gateway in a [`Memory`] of its own. There is no heap: all there is to fill is filled
 //! when it begins, and what does not fit later is turned away.
 //!
-//! Whether the room is protected is decided by the image, which is read where it lies. It is
-//! verified while the network comes up, and clients are answered when it has been, not before. Where
-//! it is not sound, [`Settings::is_open_without_image`] decides.
+//! The image is read where it lies. It is verified while DHCP takes its time, and clients are
+//! answered when it has been, not before. Where it is not sound,
+//! [`Settings::is_open_without_image`] says what becomes of them.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -60,6 +60,7 @@ use room::Room;
 use streams::Streams;
 use worker::{Core, Worker};
 
+/// Until those of the image are found.
 static UNKNOWN: Exceptions = Exceptions::UNKNOWN;
 
 /// What a board brings.
@@ -86,7 +87,7 @@ pub async fn run(
     memory: &'static mut Memory,
     board: Board,
 ) -> Result<Infallible, FormatError> {
-    // Once before this: the network has its first frames out when the processor is busy.
+    // The network has its turn first: DHCP is asked before the processor is busy with the image.
     yield_now().await;
     let (worker, room) = begin(spawner, stack, memory, &board)?;
     (board.notice)(Notice::Listening);

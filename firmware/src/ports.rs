@@ -47,8 +47,8 @@ impl Port {
             socket.close();
             let span = u32::from(u16::MAX - FIRST) + 1;
             let port = FIRST + ((u64::from(random()) * u64::from(span)) >> 32) as u16;
-            // It is not bound, and the port is none of ours with but a small chance; answers to
-            // either are told apart by the engine.
+            // Another of our ports may be the same by chance. The engine then takes an answer for a
+            // stranger's, and asks again.
             let _ = socket.bind(port);
             self.opened.set(Some(Instant::now()));
         }

@@ -24,6 +24,8 @@ use heapless::{String, Vec};
 
 /// Servers the engine takes.
 const UPSTREAMS_MAX: usize = 8;
+/// Octets of an operator's name that are shown.
+const OPERATOR_LEN_MAX: usize = 48;
 const DNS_PORT: u16 = 53;
 
 /// What the owner has set.
@@ -40,7 +42,7 @@ pub struct Settings {
     /// The address of a page that clients are told of; none when it is empty.
     pub captive_portal: String<64>,
     /// Who runs this place.
-    pub operator: String<48>,
+    pub operator: String<OPERATOR_LEN_MAX>,
     /// Whether whoever is at the button may pause the filter.
     pub may_pause: bool,
     /// Whether everything is let through while there is no sound image.
@@ -89,7 +91,10 @@ impl Settings {
             "time" => self.time = Some(value.parse().ok()?),
             "lease" => self.lease = Some(self.range(value)?),
             "captive-portal" => self.captive_portal = String::try_from(value).ok()?,
-            "operator" => self.operator = String::try_from(value).ok()?,
+            "operator" => {
+                let end = value.floor_char_boundary(OPERATOR_LEN_MAX);
+                self.operator = String::try_from(value.get(..end)?).ok()?;
+            }
             "pause" => self.may_pause = (value == "allowed").then_some(true)?,
             "without-image" => {
                 self.is_open_without_image = match value {
