@@ -46,7 +46,9 @@ fn nothing_costs_more_than_before() {
         figures.push((figure, "instructions", board.cost(names)));
     };
     let name = |number| format!("n{number}.school.example.");
-    count("query, blocked", &vec!["www.casino.example.".into(); QUERIES]);
+    let blocked = |number| format!("n{number}.casino.example.");
+    count("query, blocked", &(0..QUERIES).map(blocked).collect::<Vec<_>>());
+    count("query, blocked again", &vec![blocked(0); QUERIES]);
     count("query, forwarded", &(0..QUERIES).map(name).collect::<Vec<_>>());
     count("query, from the cache", &vec![name(0); QUERIES]);
     figures.push(("until it listens", "instructions", board.until_it_listens()));

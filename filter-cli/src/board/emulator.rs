@@ -105,6 +105,12 @@ impl Emulator {
         Ok(Emulator { qemu, _log: log, folder })
     }
 
+    /// Ends it, and waits until it is gone and its ports are free.
+    pub(super) async fn stop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.qemu.kill().await;
+    }
+
     /// Waits until it has ended by itself, and gives its last words.
     pub(super) async fn end(&mut self) -> anyhow::Result<String> {
         let status = self.qemu.wait().await?;
