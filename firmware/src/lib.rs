@@ -31,6 +31,7 @@ pub mod panel;
 mod ports;
 mod room;
 mod settings;
+pub mod storage;
 mod streams;
 mod worker;
 
