@@ -243,7 +243,7 @@ fn where_another_server_answers_the_board_gives_out_nothing() {
     assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN, "but it answers");
 }
 
-// -- The name --------------------------------------------------------------------------------------
+// -- Name and neighbors ----------------------------------------------------------------------------
 
 #[test]
 fn the_board_answers_to_its_name() {
@@ -264,4 +264,20 @@ fn the_board_answers_to_its_name() {
     let stranger = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 9), 5353);
     cable.send(stranger, group, &question(b"\x80\x01"));
     assert!(next_to(&mut cable, stranger, PAUSE).is_none(), "not of this link");
+}
+
+#[test]
+fn who_is_not_there_keeps_no_one_else_from_an_answer() {
+    let Some(mut cable) = boot(false, "") else { return };
+    assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
+    let clients = (100..160).map(|last| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 40_000));
+    cable.absent.extend(clients.clone().map(|client| *client.ip()));
+    for round in 1..=2 {
+        for client in clients.clone() {
+            cable.send(client, DNS, &query(round, "casino.example."));
+            let answer = next_to(&mut cable, client, PATIENCE).unwrap();
+            assert_eq!(Message::from_octets(&answer.octets).rcode, NXDOMAIN);
+        }
+    }
+    assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
 }

@@ -25,6 +25,7 @@ mod connections;
 mod datagrams;
 mod image;
 mod memory;
+mod neighbors;
 mod network;
 mod notice;
 pub mod panel;
@@ -49,6 +50,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub use memory::{Memory, Sockets};
+pub use neighbors::Learning;
 pub use notice::Notice;
 pub use settings::Settings;
 
