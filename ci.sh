@@ -190,6 +190,7 @@ install_zig() {
 }
 
 boards() {
+    cargo test --quiet --locked --manifest-path firmware/boards/uf2/Cargo.toml
     firmware/boards/budgets.sh
 }
 
