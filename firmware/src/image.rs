@@ -1,6 +1,7 @@
 //! The image and what is done with it: takes a region of flash, gives [`Loaded`], which the worker
 //! reads at every event.
 
+use core::cell::RefCell;
 use core::iter;
 use core::net::IpAddr;
 
@@ -17,7 +18,10 @@ use crate::worker::Worker;
 /// An image in service.
 pub(crate) struct Loaded {
     pub(crate) filter: Filter<&'static [u8]>,
-    pub(crate) policies: Vec<Policy, PROFILES_MAX>,
+    /// What each profile means now.
+    pub(crate) policies: RefCell<Vec<Policy, PROFILES_MAX>>,
+    /// Whether it is one, and nothing that stands for it.
+    pub(crate) is_sound: bool,
 }
 
 /// Profiles there is room for. Clients of further ones are refused.
@@ -40,8 +44,8 @@ impl Loaded {
         let len = Header::read(region)?.len_octets as usize;
         let image = region.get(..len).ok_or(FormatError::Truncated)?;
         let filter = Filter::from_bytes(image)?;
-        let policies = policies(&filter, settings);
-        Ok(place.init_with(|| Loaded { filter, policies }))
+        let policies = RefCell::new(policies(&filter, settings));
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: true }))
     }
 
     /// What is served while there is no sound image.
@@ -52,8 +56,29 @@ impl Loaded {
     ) -> Result<&'static Loaded, FormatError> {
         let mut nothing = Policy::new(CategorySet::EMPTY);
         nothing.is_closed = !settings.is_open_without_image;
-        let (filter, policies) = (Filter::from_bytes(NOTHING)?, iter::once(nothing).collect());
-        Ok(place.init_with(|| Loaded { filter, policies }))
+        let filter = Filter::from_bytes(NOTHING)?;
+        let policies = RefCell::new(iter::once(nothing).collect());
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: false }))
+    }
+
+    /// Goes by the schedules of this time, or blocks nothing but what the law does; gives whether that
+    /// changes anything.
+    pub(crate) fn set_clock(&self, clock: Clock, is_paused: bool) -> bool {
+        if !self.is_sound {
+            return false;
+        }
+        let mut is_changed = false;
+        for (profile, policy) in (0..).zip(self.policies.borrow_mut().iter_mut()) {
+            let of_image = || self.filter.policies()?.policy(profile, clock);
+            // Of a policy, schedules change nothing else.
+            let enabled = match is_paused {
+                true => CategorySet::EMPTY,
+                false => of_image().map_or(CategorySet::ALL, |policy| policy.enabled),
+            };
+            is_changed |= policy.enabled != enabled;
+            policy.enabled = enabled;
+        }
+        is_changed
     }
 
     /// Whom an address belongs to.
@@ -78,7 +103,7 @@ pub(crate) async fn find_exceptions(
     worker.set_exceptions(exceptions);
 }
 
-/// What each profile means. Without a clock, schedules are as the policy says for that case.
+/// What each profile means while the time is not known.
 fn policies(filter: &Filter<&[u8]>, settings: &Settings) -> Vec<Policy, PROFILES_MAX> {
     let everything = || Policy::new(CategorySet::ALL);
     let of_image = |profile| filter.policies()?.policy(profile, Clock::Unset);
@@ -95,14 +120,39 @@ fn policies(filter: &Filter<&[u8]>, settings: &Settings) -> Vec<Policy, PROFILES
 #[cfg(test)]
 mod tests {
     use super::*;
+    use filter_core::Action;
     use filter_core::compile::Compiler;
+    use filter_core::policy::{Days, PolicyBuilder, Schedule};
 
     #[test]
     fn nothing_is_an_image_without_rules() {
         assert_eq!(NOTHING, Compiler::new(0).finish().unwrap().octets);
         let place = Box::leak(Box::new(StaticCell::new()));
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
-        assert!(loaded.policies.iter().all(|policy| policy.is_closed));
+        assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
         assert_eq!(loaded.profile_of([10, 0, 0, 1].into()), 0);
+    }
+
+    #[test]
+    fn schedules_hold_when_the_time_is_known() {
+        let mut builder = PolicyBuilder::new();
+        let profile = builder.profile("everyone", Policy::new(CategorySet::EMPTY)).unwrap();
+        let (action, categories) = (Action::Block, CategorySet::of(20));
+        let (days, from, to) = (Days::of(0..7), 8 * 60, 9 * 60);
+        builder.schedule(Schedule { profile, action, categories, days, from, to });
+        let mut compiler = Compiler::new(0);
+        compiler.policy(builder.finish().unwrap());
+        let image = std::vec::Vec::leak(compiler.finish().unwrap().octets);
+        let place = Box::leak(Box::new(StaticCell::new()));
+        let settings = Settings { operator: "School".try_into().unwrap(), ..Settings::default() };
+        let loaded = Loaded::open(image, &settings, place).unwrap();
+        let blocks = || loaded.policies.borrow()[0].enabled.contains(categories);
+        assert!(blocks(), "strict until it is known");
+        let at_hour = |hour: i64| Clock::Unix(hour * 3600);
+        assert!(loaded.set_clock(at_hour(7), false) && !blocks());
+        assert!(!loaded.set_clock(at_hour(6), false), "nothing is another");
+        assert!(loaded.set_clock(at_hour(8), false) && blocks());
+        assert!(loaded.set_clock(at_hour(8), true) && !blocks());
+        assert_eq!(loaded.policies.borrow()[0].operator(), "School");
     }
 }

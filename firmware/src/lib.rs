@@ -27,8 +27,11 @@ mod image;
 mod memory;
 mod network;
 mod notice;
+pub mod panel;
 mod ports;
+mod room;
 mod settings;
+pub mod storage;
 mod streams;
 mod worker;
 
@@ -36,10 +39,12 @@ use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
+use embassy_futures::join::join;
 use embassy_futures::yield_now;
 use embassy_net::Stack;
 use filter_core::FormatError;
 use filter_core::gateway::Exceptions;
+use filter_core::policy::Clock;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -50,7 +55,9 @@ pub use settings::Settings;
 use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
+use panel::Switch;
 use ports::Port;
+use room::Room;
 use streams::Streams;
 use worker::{Core, Worker};
 
@@ -66,6 +73,8 @@ pub struct Board {
     pub seed: [u8; 32],
     /// Where to say what happens.
     pub notice: fn(Notice),
+    /// What a light and a button have to do with it, where there are some.
+    pub switch: &'static Switch,
 }
 
 /// Serves; for ever.
@@ -80,9 +89,11 @@ pub async fn run(
 ) -> Result<Infallible, FormatError> {
     // Once before this: the network has its first frames out when the processor is busy.
     yield_now().await;
-    let worker = begin(spawner, stack, memory, &board)?;
+    let (worker, room) = begin(spawner, stack, memory, &board)?;
     (board.notice)(Notice::Listening);
-    network::keep_current(worker, &board.settings, board.notice).await
+    let network = network::keep_current(worker, &board.settings, board.notice);
+    let room = room.serve(worker, &board.settings, board.notice);
+    Ok(join(network, room).await.1)
 }
 
 /// Verifies the image, and starts a worker that goes by it.
@@ -93,8 +104,9 @@ fn begin(
     stack: Stack<'static>,
     memory: &'static mut Memory,
     board: &Board,
-) -> Result<&'static Worker, FormatError> {
-    let Memory { engine, loaded: place, exceptions, replies, worker, clients, ports } = memory;
+) -> Result<(&'static Worker, &'static mut Room), FormatError> {
+    let Memory { engine, loaded: place, exceptions, replies, worker, clients, ports, room } =
+        memory;
     let loaded = match Loaded::open(board.image, &board.settings, place) {
         Ok(loaded) => {
             let (serial, rules) = (loaded.filter.header().serial, loaded.filter.rule_count());
@@ -108,12 +120,23 @@ fn begin(
         }
     };
     let random = ChaCha12Rng::from_seed(board.seed);
-    let core = Core { engine, loaded, exceptions: &UNKNOWN, since_ms: 0, random };
+    let core = Core {
+        engine,
+        loaded,
+        exceptions: &UNKNOWN,
+        started_s: None,
+        minute: Clock::Unset,
+        paused_until_ms: None,
+        since_ms: 0,
+        random,
+    };
     let listener = Listener::new(clients.socket(stack));
     let ports = ports.each_mut().map(|buffers| Port::new(buffers.socket(stack)));
     let worker: &'static Worker = worker.init_with(|| Worker {
         core: RefCell::new(core),
         stack,
+        switch: board.switch,
+        may_pause: board.settings.may_pause,
         network: Cell::new(None),
         listener,
         connections: Connections::new(replies),
@@ -122,7 +145,7 @@ fn begin(
     });
     start(spawner, worker);
     spawn(spawner, image::find_exceptions(worker, loaded, exceptions));
-    Ok(worker)
+    Ok((worker, room))
 }
 
 /// Starts all tasks of a worker.

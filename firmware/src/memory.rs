@@ -12,6 +12,7 @@ use static_cell::StaticCell;
 use crate::connections::{self, Replies};
 use crate::image::Loaded;
 use crate::ports;
+use crate::room::{self, Room};
 use crate::streams;
 use crate::worker::Worker;
 
@@ -19,13 +20,14 @@ use crate::worker::Worker;
 /// clients, and no answer from upstreams.
 pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 
-/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 24
+/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 22
 /// kilobytes.
-pub(crate) type Engine = Gateway<32, 64, 192, 24_576, MESSAGE_LEN_MAX>;
+pub(crate) type Engine = Gateway<32, 64, 192, 22_528, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
-/// streams to upstreams, and DHCP.
-pub type Sockets = StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + 1 }>;
+/// streams to upstreams, those of the room's services, and DHCP.
+pub type Sockets =
+    StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + 1 }>;
 
 /// The state of a gateway and the buffers of its datagrams. All zeros, so a static of it takes no
 /// room in flash.
@@ -38,6 +40,7 @@ pub struct Memory {
     pub(crate) clients: Buffers<16, 4096, 4096>,
     /// A question is below 300 octets.
     pub(crate) ports: [Buffers<2, { ports::MESSAGE_LEN_MAX }, 320>; ports::COUNT],
+    pub(crate) room: Room,
 }
 
 impl Memory {
@@ -51,6 +54,7 @@ impl Memory {
             worker: StaticCell::new(),
             clients: Buffers::new(),
             ports: [const { Buffers::new() }; ports::COUNT],
+            room: Room::new(),
         }
     }
 }
@@ -72,7 +76,7 @@ pub(crate) struct Buffers<const DATAGRAMS: usize, const RECEIVED: usize, const S
 impl<const DATAGRAMS: usize, const RECEIVED: usize, const SENT: usize>
     Buffers<DATAGRAMS, RECEIVED, SENT>
 {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Buffers {
             received_meta: MaybeUninit::uninit(),
             received: [0; RECEIVED],

@@ -8,6 +8,7 @@ use embassy_time::{Duration, Instant, Ticker};
 use filter_core::gateway::{
     Action, Client, Context, Event, Exceptions, Settings, Transport, Upstream,
 };
+use filter_core::policy::Clock;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng as _;
 
@@ -15,18 +16,23 @@ use crate::connections::Connections;
 use crate::datagrams::Listener;
 use crate::image::Loaded;
 use crate::memory::Engine;
+use crate::panel::{State, Switch};
 use crate::ports::{self, Port};
 use crate::streams::Streams;
 
 pub(crate) const DNS_PORT: u16 = 53;
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a tap on the button lets everything through.
+const PAUSE: Duration = Duration::from_secs(300);
 const SETTINGS: Settings = Settings { source_ports: ports::COUNT as u16, ..Settings::DEFAULT };
 
 /// The worker, as seen by its own tasks.
 pub(crate) struct Worker {
     pub(crate) core: RefCell<Core>,
     pub(crate) stack: Stack<'static>,
+    pub(crate) switch: &'static Switch,
+    pub(crate) may_pause: bool,
     /// Our own network, when there is one.
     pub(crate) network: Cell<Option<Ipv4Cidr>>,
     pub(crate) listener: Listener,
@@ -40,6 +46,12 @@ pub(crate) struct Core {
     pub(crate) engine: &'static mut Engine,
     pub(crate) loaded: &'static Loaded,
     pub(crate) exceptions: &'static Exceptions,
+    /// The time when the board began, in seconds since 1970, when it is known.
+    pub(crate) started_s: Option<i64>,
+    /// The minute whose schedules are gone by.
+    pub(crate) minute: Clock,
+    /// When the pause is over, if there is one.
+    pub(crate) paused_until_ms: Option<u64>,
     /// Since when all of this holds.
     pub(crate) since_ms: u64,
     pub(crate) random: ChaCha12Rng,
@@ -65,19 +77,62 @@ impl Worker {
         (core.exceptions, core.since_ms) = (exceptions, Instant::now().as_millis());
     }
 
+    /// Knows the time from now on.
+    pub(crate) fn set_time(&self, unix_s: i64) {
+        self.core.borrow_mut().started_s = Some(unix_s - Instant::now().as_secs() as i64);
+    }
+
+    /// Goes by the schedules of this minute, and by the button.
+    fn follow_time(&self) {
+        let Core { loaded, started_s, minute, paused_until_ms, since_ms, .. } =
+            &mut *self.core.borrow_mut();
+        let now = Instant::now();
+        let now_ms = now.as_millis();
+        let was_paused = paused_until_ms.is_some();
+        paused_until_ms.take_if(|until_ms| *until_ms <= now_ms);
+        if self.switch.take_tap() && self.may_pause {
+            *paused_until_ms = match was_paused {
+                true => None,
+                false => Some(now_ms + PAUSE.as_millis()),
+            };
+        }
+        let is_paused = paused_until_ms.is_some();
+        self.switch.set_state(match self.network.get() {
+            Some(_) if loaded.is_sound && is_paused => State::Paused,
+            Some(_) if loaded.is_sound => State::Protected,
+            _ => State::Unprotected,
+        });
+        let clock = started_s.map_or(Clock::Unset, |started_s| {
+            let unix_s = started_s + now.as_secs() as i64;
+            Clock::Unix(unix_s - unix_s.rem_euclid(60))
+        });
+        if *minute != clock || is_paused != was_paused {
+            *minute = clock;
+            if loaded.set_clock(clock, is_paused) {
+                *since_ms = now_ms;
+            }
+        }
+    }
+
+    /// A number nobody can foresee.
+    pub(crate) fn random(&self) -> u64 {
+        self.core.borrow_mut().random.next_u64()
+    }
+
     /// Takes an event in, and does what it leads to. Nothing here waits.
     pub(crate) fn handle(&self, mut event: Event<'_>) {
-        let Core { engine, loaded, exceptions, since_ms, random } = &mut *self.core.borrow_mut();
+        let Core { engine, loaded, exceptions, since_ms, random, .. } =
+            &mut *self.core.borrow_mut();
         if let Event::Query { client, .. } = &mut event {
             client.profile = loaded.profile_of(client.address.ip());
         }
-        let random = RefCell::new(random);
+        let (policies, random) = (loaded.policies.borrow(), RefCell::new(random));
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
             exceptions,
             overrides: &[],
-            policies: &loaded.policies,
+            policies: &policies,
             settings: &SETTINGS,
             unchanged_since_ms: Some(*since_ms),
             random: &mut || random.borrow_mut().next_u32(),
@@ -106,12 +161,13 @@ impl Worker {
     }
 }
 
-/// Tells the engine that time passes; for ever.
+/// Goes by the time as it passes, and tells the engine; for ever.
 #[embassy_executor::task]
 pub(crate) async fn tick(worker: &'static Worker) {
     let mut clock = Ticker::every(TICK);
     loop {
         clock.next().await;
+        worker.follow_time();
         worker.handle(Event::Tick);
     }
 }

@@ -28,6 +28,7 @@ use defmt::{Display2Format, error, info};
 use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
+use firmware::panel::Switch;
 use firmware::{Board, Memory, Notice, Settings, Sockets};
 use static_cell::ConstStaticCell;
 
@@ -36,6 +37,8 @@ use ethernet::Ethernet;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+/// Nobody sees the lights of an emulated board.
+static SWITCH: Switch = Switch::new();
 static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
 #[entry]
@@ -53,7 +56,8 @@ fn main() -> ! {
         u64::from_le_bytes(network_seed),
     );
     executor::run(|spawner| {
-        let board = Board { image: board::image(), settings, seed, notice: log };
+        let image = board::image();
+        let board = Board { image, settings, seed, notice: log, switch: &SWITCH };
         // Each is the only one of its kind, so there is room for it.
         network(runner).into_iter().for_each(|task| spawner.spawn(task));
         gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
