@@ -22,10 +22,13 @@ use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
 use embassy_net_driver::Driver;
 use embassy_time::{Duration, Instant, Timer};
+use embedded_hal::digital::{InputPin, OutputPin, PinState};
+use firmware::panel::{Panel, Switch};
 use firmware::{Board, Memory, Notice, Settings, Sockets};
 use static_cell::ConstStaticCell;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+static SWITCH: Switch = Switch::new();
 static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
 /// How long a watchdog waits for its food: longer than an image takes to be verified, and no longer
@@ -47,10 +50,17 @@ pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Ru
     let (seed, network_seed) = split(seed);
     let network = settings.network();
     let (stack, runner) = embassy_net::new(driver, network, SOCKETS.take(), network_seed);
-    let board = Board { image: flash::image(), settings, seed, notice: log };
+    let board = Board { image: flash::image(), settings, seed, notice: log, switch: &SWITCH };
     // It is the only one of its kind, so there is room for it.
     gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
     runner
+}
+
+/// Shows how the room is by a light that is on at the high level, and takes what is pressed with a
+/// button that is down at the given one; for ever.
+pub async fn look_after(light: impl OutputPin, button: impl InputPin, down: PinState) -> ! {
+    let panel = Panel::new((light, PinState::High), (button, down));
+    panel.run(&SWITCH, || info!("there is no PIN to reset yet")).await
 }
 
 /// Feeds a watchdog, as long as tasks are run at all; for ever.

@@ -6,12 +6,14 @@
 
 use embassy_executor::Spawner;
 use embassy_stm32::eth::{self, GenericPhy, PacketQueue, Sma};
+use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
 use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
 use embassy_stm32::rcc::*;
 use embassy_stm32::rng::{self, Rng};
 use embassy_stm32::time::Hertz;
 use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{Config, bind_interrupts, uid};
+use embedded_hal::digital::PinState;
 use static_cell::ConstStaticCell;
 
 bind_interrupts!(struct Interrupts {
@@ -52,9 +54,17 @@ async fn main(spawner: Spawner) {
     );
 
     let runner = metal::begin(spawner, ethernet, seed);
-    // It is the only one of its kind, so there is room for it.
+    // Each is the only one of its kind, so there is room for it.
     network(runner).into_iter().for_each(|task| spawner.spawn(task));
+    let light = Output::new(board.PB0, Level::Low, Speed::Low);
+    let button = Input::new(board.PC13, Pull::Down);
+    panel(light, button).into_iter().for_each(|task| spawner.spawn(task));
     metal::keep_fed(|| watchdog.pet()).await;
+}
+
+#[embassy_executor::task]
+async fn panel(light: Output<'static>, button: Input<'static>) -> ! {
+    metal::look_after(light, button, PinState::High).await
 }
 
 #[embassy_executor::task]

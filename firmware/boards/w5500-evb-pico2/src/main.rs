@@ -1,5 +1,5 @@
 //! The gateway on WIZnet's W5500-EVB-Pico2: an RP2350 and, at its SPI, a W5500 with an Ethernet
-//! socket. Nothing has to be wired.
+//! socket. Nothing has to be wired; a button may be, from GPIO 22 to ground.
 
 #![no_std]
 #![no_main]
@@ -16,6 +16,7 @@ use embassy_rp::spi::{self, Async, Spi};
 use embassy_rp::trng::{self, Trng};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::Delay;
+use embedded_hal::digital::PinState;
 use embedded_hal_bus::spi::ExclusiveDevice;
 use static_cell::ConstStaticCell;
 
@@ -71,6 +72,9 @@ async fn main(spawner: Spawner) {
     // Each is the only one of its kind, so there is room for it.
     ethernet(driver).into_iter().for_each(|task| spawner.spawn(task));
     network(runner).into_iter().for_each(|task| spawner.spawn(task));
+    let light = Output::new(board.PIN_25, Level::Low);
+    let button = Input::new(board.PIN_22, Pull::Up);
+    panel(light, button).into_iter().for_each(|task| spawner.spawn(task));
     metal::keep_fed(|| watchdog.feed(metal::PATIENCE)).await;
 }
 
@@ -84,4 +88,9 @@ async fn ethernet(
 #[embassy_executor::task]
 async fn network(mut runner: embassy_net::Runner<'static, Device<'static>>) -> ! {
     runner.run().await
+}
+
+#[embassy_executor::task]
+async fn panel(light: Output<'static>, button: Input<'static>) -> ! {
+    metal::look_after(light, button, PinState::Low).await
 }
