@@ -30,6 +30,10 @@ async fn main(spawner: Spawner) {
     let board = embassy_stm32::init(clocks());
     let mut watchdog = IndependentWatchdog::new(board.IWDG1, metal::PATIENCE.as_micros() as u32);
     watchdog.unleash();
+    // The flash is slow beside the processor. Data is not cached, for the Ethernet controller shares it.
+    if let Some(mut core) = cortex_m::Peripherals::take() {
+        core.SCB.enable_icache();
+    }
 
     let mut seed = [0; metal::SEED_LEN];
     if Rng::new(board.RNG, Interrupts).async_fill_bytes(&mut seed).await.is_err() {
