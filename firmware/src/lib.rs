@@ -8,9 +8,13 @@
 //!         └► connections ──────┘
 //! ```
 //!
-//! A board has clock, executor, network driver and log; it makes a [`Stack`], spawns its runner, and
-//! [`run`]s the gateway in a [`Memory`] of its own. There is no heap: all there is to fill is filled
-//! when it begins, and what does not fit later is turned away.
+//! Beside this way of a query, `room` gives out addresses, asks for the time and answers to a name;
+//! [`panel`] looks after a light and a button, and [`storage`] keeps what must survive a loss of
+//! power.
+//!
+//! A board has clock, executor, network driver and log; it makes a [`Stack`] with a driver that is
+//! [`Learning`], spawns its runner, and [`run`]s the gateway in a [`Memory`] of its own. There is no
+//! heap: all there is to fill is filled when it begins, and what does not fit later is turned away.
 //!
 //! Whether the room is protected is decided by the image, which is read where it lies. It is
 //! verified while the network comes up, and clients are answered when it has been, not before. Where
@@ -25,6 +29,7 @@ mod connections;
 mod datagrams;
 mod image;
 mod memory;
+mod neighbors;
 mod network;
 mod notice;
 pub mod panel;
@@ -49,13 +54,14 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub use memory::{Memory, Sockets};
+pub use neighbors::Learning;
 pub use notice::Notice;
 pub use settings::Settings;
 
 use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
-use panel::Switch;
+use panel::{Pause, Switch};
 use ports::Port;
 use room::Room;
 use streams::Streams;
@@ -126,7 +132,7 @@ fn begin(
         exceptions: &UNKNOWN,
         started_s: None,
         minute: Clock::Unset,
-        paused_until_ms: None,
+        pause: Pause::default(),
         since_ms: 0,
         random,
     };

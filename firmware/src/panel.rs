@@ -23,6 +23,9 @@ const BOUNCE_MS: u64 = 30;
 const TAP_MS_MAX: u64 = 1000;
 const HOLD_MS: u64 = 5000;
 
+/// How long a tap lets everything through.
+const PAUSE_MS: u64 = 300_000;
+
 /// How the room is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -100,6 +103,27 @@ impl Switch {
 impl Default for Switch {
     fn default() -> Switch {
         Switch::new()
+    }
+}
+
+/// A pause of the filter, while there is one.
+#[derive(Default)]
+pub(crate) struct Pause {
+    until_ms: Option<u64>,
+}
+
+impl Pause {
+    pub(crate) fn is_on(&self) -> bool {
+        self.until_ms.is_some()
+    }
+
+    /// Ends it when it is over; begins or ends it by a tap.
+    pub(crate) fn step(&mut self, is_tapped: bool, now_ms: u64) {
+        self.until_ms = match self.until_ms.filter(|until_ms| now_ms < *until_ms) {
+            None if is_tapped => Some(now_ms + PAUSE_MS),
+            Some(_) if is_tapped => None,
+            pause => pause,
+        };
     }
 }
 
@@ -249,6 +273,20 @@ mod tests {
         }
         assert!(seen[1].iter().sum::<u32>() > 180, "protected is on nearly always");
         assert!(seen[3].iter().sum::<u32>() < 50, "not protected is off mostly");
+    }
+
+    #[test]
+    fn a_tap_pauses_for_five_minutes_or_until_the_next_one() {
+        let mut pause = Pause::default();
+        let mut is_on_after = |is_tapped, now_ms| {
+            pause.step(is_tapped, now_ms);
+            pause.is_on()
+        };
+        assert!(!is_on_after(false, 0));
+        assert!(is_on_after(true, 1000) && is_on_after(false, 300_999));
+        assert!(!is_on_after(false, 301_000), "it is over");
+        assert!(is_on_after(true, 400_000));
+        assert!(!is_on_after(true, 400_100), "ended by a tap");
     }
 
     #[test]

@@ -16,15 +16,13 @@ use crate::connections::Connections;
 use crate::datagrams::Listener;
 use crate::image::Loaded;
 use crate::memory::Engine;
-use crate::panel::{State, Switch};
+use crate::panel::{Pause, State, Switch};
 use crate::ports::{self, Port};
 use crate::streams::Streams;
 
 pub(crate) const DNS_PORT: u16 = 53;
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a tap on the button lets everything through.
-const PAUSE: Duration = Duration::from_secs(300);
 const SETTINGS: Settings = Settings { source_ports: ports::COUNT as u16, ..Settings::DEFAULT };
 
 /// The worker, as seen by its own tasks.
@@ -50,8 +48,7 @@ pub(crate) struct Core {
     pub(crate) started_s: Option<i64>,
     /// The minute whose schedules are gone by.
     pub(crate) minute: Clock,
-    /// When the pause is over, if there is one.
-    pub(crate) paused_until_ms: Option<u64>,
+    pub(crate) pause: Pause,
     /// Since when all of this holds.
     pub(crate) since_ms: u64,
     pub(crate) random: ChaCha12Rng,
@@ -84,19 +81,12 @@ impl Worker {
 
     /// Goes by the schedules of this minute, and by the button.
     fn follow_time(&self) {
-        let Core { loaded, started_s, minute, paused_until_ms, since_ms, .. } =
-            &mut *self.core.borrow_mut();
+        let Core { loaded, started_s, minute, pause, since_ms, .. } = &mut *self.core.borrow_mut();
         let now = Instant::now();
         let now_ms = now.as_millis();
-        let was_paused = paused_until_ms.is_some();
-        paused_until_ms.take_if(|until_ms| *until_ms <= now_ms);
-        if self.switch.take_tap() && self.may_pause {
-            *paused_until_ms = match was_paused {
-                true => None,
-                false => Some(now_ms + PAUSE.as_millis()),
-            };
-        }
-        let is_paused = paused_until_ms.is_some();
+        let was_paused = pause.is_on();
+        pause.step(self.switch.take_tap() && self.may_pause, now_ms);
+        let is_paused = pause.is_on();
         self.switch.set_state(match self.network.get() {
             Some(_) if loaded.is_sound && is_paused => State::Paused,
             Some(_) if loaded.is_sound => State::Protected,

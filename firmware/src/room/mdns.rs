@@ -318,5 +318,12 @@ mod tests {
         ] {
             assert_eq!(Asked::read(&message, US, false), None, "{message:?}");
         }
+        for place in 0..whole.len() {
+            for value in 0..=255 {
+                let mut damaged = whole.clone();
+                damaged[place] = value;
+                Asked::read(&damaged, US, false);
+            }
+        }
     }
 }

@@ -71,6 +71,9 @@ pub(super) async fn keep(
                 Timer::after(REFRESH).await;
             }
             None => {
+                if !is_known && wait == FIRST_WAIT {
+                    notice(Notice::NoTime);
+                }
                 Timer::after(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }

@@ -29,7 +29,7 @@ use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
 use firmware::panel::Switch;
-use firmware::{Board, Memory, Notice, Settings, Sockets};
+use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
 use static_cell::ConstStaticCell;
 
 use board::Interrupt;
@@ -50,7 +50,7 @@ fn main() -> ! {
     });
     let (seed, network_seed) = (random(), random());
     let (stack, runner) = embassy_net::new(
-        ETHERNET.take().start(),
+        Learning::new(ETHERNET.take().start()),
         settings.network(),
         SOCKETS.take(),
         u64::from_le_bytes(network_seed),
@@ -65,7 +65,7 @@ fn main() -> ! {
 }
 
 #[embassy_executor::task]
-async fn network(mut runner: Runner<'static, &'static mut Ethernet>) -> ! {
+async fn network(mut runner: Runner<'static, Learning<&'static mut Ethernet>>) -> ! {
     runner.run().await
 }
 
