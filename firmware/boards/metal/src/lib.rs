@@ -19,12 +19,12 @@ use core::fmt::Display;
 use defmt::{Display2Format, error, info};
 use defmt_rtt as _;
 use embassy_executor::Spawner;
-use embassy_net::{Runner, Stack};
+use embassy_net::Stack;
 use embassy_net_driver::Driver;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal::digital::{InputPin, OutputPin, PinState};
 use firmware::panel::{Panel, Switch};
-use firmware::{Board, Memory, Notice, Settings, Sockets};
+use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
 use static_cell::ConstStaticCell;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
@@ -38,8 +38,11 @@ pub const PATIENCE: Duration = Duration::from_secs(8);
 /// Octets of chance a gateway begins with.
 pub const SEED_LEN: usize = 40;
 
+/// What moves frames between a network driver and the gateway.
+pub type Runner<D> = embassy_net::Runner<'static, Learning<D>>;
+
 /// Begins the gateway on a network driver. What it gives back is to be run, or nothing moves.
-pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Runner<'static, D> {
+pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Runner<D> {
     if let Some(words) = last_words::take() {
         error!("before the reset: {=str}", words.as_str());
     }
@@ -49,7 +52,8 @@ pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Ru
     });
     let (seed, network_seed) = split(seed);
     let network = settings.network();
-    let (stack, runner) = embassy_net::new(driver, network, SOCKETS.take(), network_seed);
+    let (stack, runner) =
+        embassy_net::new(Learning::new(driver), network, SOCKETS.take(), network_seed);
     let board = Board { image: flash::image(), settings, seed, notice: log, switch: &SWITCH };
     // It is the only one of its kind, so there is room for it.
     gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));

@@ -71,7 +71,7 @@ async fn panel(light: Output<'static>, button: Input<'static>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn network(mut runner: embassy_net::Runner<'static, Ethernet>) -> ! {
+async fn network(mut runner: metal::Runner<Ethernet>) -> ! {
     runner.run().await
 }
 

@@ -86,7 +86,7 @@ async fn ethernet(
 }
 
 #[embassy_executor::task]
-async fn network(mut runner: embassy_net::Runner<'static, Device<'static>>) -> ! {
+async fn network(mut runner: metal::Runner<Device<'static>>) -> ! {
     runner.run().await
 }
 
