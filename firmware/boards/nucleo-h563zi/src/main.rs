@@ -1,5 +1,5 @@
-//! The gateway on ST's Nucleo-H563ZI: an STM32H563, a Cortex-M33, and
-//! an Ethernet socket. Nothing has to be wired.
+//! The gateway on ST's Nucleo-H563ZI: an STM32H563, a Cortex-M33, and an Ethernet socket. Nothing
+//! has to be wired.
 
 #![no_std]
 #![no_main]

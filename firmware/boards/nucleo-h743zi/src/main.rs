@@ -1,5 +1,5 @@
-//! The gateway on ST's Nucleo-H743ZI: an STM32H743, a Cortex-M7, and
-//! an Ethernet socket. Nothing has to be wired.
+//! The gateway on ST's Nucleo-H743ZI: an STM32H743, a Cortex-M7, and an Ethernet socket. Nothing
+//! has to be wired.
 
 #![no_std]
 #![no_main]
@@ -30,7 +30,7 @@ async fn main(spawner: Spawner) {
     let board = embassy_stm32::init(clocks());
     let mut watchdog = IndependentWatchdog::new(board.IWDG1, metal::PATIENCE.as_micros() as u32);
     watchdog.unleash();
-    // The flash is slow beside the processor. Data is not cached, for the Ethernet controller shares it.
+    // Flash is slow beside the processor. Data is not cached, for the network driver shares it.
     if let Some(mut core) = cortex_m::Peripherals::take() {
         core.SCB.enable_icache();
     }
