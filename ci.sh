@@ -16,6 +16,7 @@
 #   static      `gardefou` for routers: one file for any Linux on x86_64, aarch64 and armv7, in
 #               target/static; what another processor is for runs where qemu-user is. Wants python3,
 #               for the C compiler and linker (Zig's), which it installs itself
+#   boards      the firmware of every board, held to firmware/boards/budgets.csv
 #   deny        licenses, sources and advisories of dependencies; wants cargo-deny
 #   all         fmt lint doc test deny
 #
@@ -198,6 +199,11 @@ install_zig() {
         cargo install --quiet cargo-zigbuild --locked --root "$tools"
 }
 
+boards() {
+    cargo test --quiet --locked --manifest-path firmware/boards/uf2/Cargo.toml
+    firmware/boards/budgets.sh
+}
+
 deny() {
     cargo deny --version >/dev/null 2>&1 ||
         { skip "deny" "cargo install cargo-deny --locked"; return; }
@@ -241,7 +247,7 @@ prepare
 for name in "${@:-all}"; do
     case $name in
     fmt | lint | doc | test | nostd | no-panic | replay | mutate) step "$name" ;;
-    fuzz-smoke | soak | static | deny | all) step "$name" ;;
+    fuzz-smoke | soak | static | boards | deny | all) step "$name" ;;
     *) die "unknown step \`$name\`: see the top of ci.sh" ;;
     esac
 done
