@@ -12,7 +12,7 @@ use static_cell::StaticCell;
 use crate::connections::{self, Replies};
 use crate::image::Loaded;
 use crate::ports;
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::streams;
 use crate::worker::Worker;
 
@@ -20,14 +20,14 @@ use crate::worker::Worker;
 /// clients, and no answer from upstreams.
 pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 
-/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 24
+/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 22
 /// kilobytes.
-pub(crate) type Engine = Gateway<32, 64, 192, 24_576, MESSAGE_LEN_MAX>;
+pub(crate) type Engine = Gateway<32, 64, 192, 22_528, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
-/// streams to upstreams, that for the time, and DHCP.
+/// streams to upstreams, those of the room's services, and DHCP.
 pub type Sockets =
-    StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + 1 + 1 }>;
+    StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + 1 }>;
 
 /// The state of a gateway and the buffers of its datagrams. All zeros, so a static of it takes no
 /// room in flash.

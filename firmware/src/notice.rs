@@ -42,6 +42,13 @@ pub enum Notice {
     NoNetwork,
     /// The time is known: schedules hold from now on.
     Time,
+    /// Addresses are given out from now on.
+    Dhcp,
+    /// They are not, because another server does it.
+    OtherDhcp {
+        /// Its address.
+        server: Ipv4Addr,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -63,6 +70,10 @@ impl fmt::Display for Notice {
             }
             Notice::NoNetwork => f.write_str("no network"),
             Notice::Time => f.write_str("the time is known"),
+            Notice::Dhcp => f.write_str("giving out addresses"),
+            Notice::OtherDhcp { server } => {
+                write!(f, "giving out no addresses: {server} does")
+            }
         }
     }
 }

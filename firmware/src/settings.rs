@@ -8,6 +8,8 @@
 //! | `upstream ADDRESS[:PORT]` | a server to ask, first choice first, up to eight; else those DHCP names |
 //! | `address ADDRESS/LENGTH [ROUTER]` | the gateway's own address; else DHCP gives one |
 //! | `time ADDRESS` | a server that tells the time by NTP; else the router is asked, and the servers DHCP names |
+//! | `lease FIRST-LAST` | addresses to give out to the room, of the network of an `address` above this line; else none are |
+//! | `captive-portal URL` | what clients that were given an address are told of a page of the room's (RFC 8910) |
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
@@ -32,6 +34,10 @@ pub struct Settings {
     pub address: Option<(Ipv4Cidr, Option<Ipv4Addr>)>,
     /// Who tells the time; the network's own servers when there is none.
     pub time: Option<Ipv4Addr>,
+    /// The first and the last of the addresses to give out, if any are.
+    pub lease: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// The address of a page that clients are told of; none when it is empty.
+    pub captive_portal: String<64>,
     /// Who runs this place.
     pub operator: String<48>,
     /// Whether everything is let through while there is no sound image.
@@ -78,6 +84,8 @@ impl Settings {
             "upstream" => self.upstreams.push(upstream(value)?).ok()?,
             "address" => self.address = Some(address(value)?),
             "time" => self.time = Some(value.parse().ok()?),
+            "lease" => self.lease = Some(self.range(value)?),
+            "captive-portal" => self.captive_portal = String::try_from(value).ok()?,
             "operator" => self.operator = String::try_from(value).ok()?,
             "without-image" => {
                 self.is_open_without_image = match value {
@@ -89,6 +97,22 @@ impl Settings {
             _ => return None,
         }
         Some(())
+    }
+
+    /// Addresses of our network that are nobody's yet.
+    fn range(&self, text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        let (network, router) = self.address?;
+        let (first, last) = text.split_once('-')?;
+        let (first, last): (Ipv4Addr, Ipv4Addr) = (first.parse().ok()?, last.parse().ok()?);
+        let broadcast =
+            Ipv4Addr::from_bits(network.address().to_bits() | !network.netmask().to_bits());
+        let ours =
+            [Some(network.address()), Some(network.network().address()), Some(broadcast), router];
+        let is_fit = first <= last
+            && network.contains_addr(&first)
+            && network.contains_addr(&last)
+            && !ours.into_iter().flatten().any(|address| (first..=last).contains(&address));
+        is_fit.then_some((first, last))
     }
 }
 
@@ -114,7 +138,9 @@ mod tests {
     #[test]
     fn lines_set_what_they_say_and_empty_flash_says_nothing() {
         let text = b"# a school\nupstream 192.0.2.53\nupstream 192.0.2.54:5300\n\
-            address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\noperator School of Example\nwithout-image open\n\xff\xff";
+            address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\n\
+            lease 10.0.0.100-10.0.0.199\ncaptive-portal https://gardefou.example/api\n\
+            operator School of Example\nwithout-image open\n\xff\xff";
         let settings = Settings::read(text).unwrap();
         let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
         assert_eq!(settings.upstreams, upstreams);
@@ -122,11 +148,33 @@ mod tests {
         assert_eq!((network.address(), network.prefix_len()), ([10, 0, 0, 2].into(), 24));
         assert_eq!(router, Some([10, 0, 0, 1].into()));
         assert_eq!(settings.time, Some([192, 0, 2, 123].into()));
+        assert_eq!(settings.lease, Some(([10, 0, 0, 100].into(), [10, 0, 0, 199].into())));
+        assert_eq!(settings.captive_portal, "https://gardefou.example/api");
         assert_eq!(settings.operator, "School of Example");
         assert!(settings.is_open_without_image);
         for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
             assert_eq!(Settings::read(nothing), Ok(Settings::default()));
         }
+    }
+
+    #[test]
+    fn addresses_to_give_out_are_of_our_network_and_nobodys() {
+        let read = |range: &str| {
+            let text = std::format!("address 10.0.0.2/24 10.0.0.1\nlease {range}");
+            Settings::read(text.as_bytes())
+        };
+        assert!(read("10.0.0.3-10.0.0.254").is_ok());
+        for range in [
+            "10.0.0.9",
+            "10.0.0.9-10.0.0.8",
+            "10.0.0.1-10.0.0.9",
+            "10.0.0.2-10.0.0.9",
+            "10.0.0.9-10.0.0.255",
+            "10.0.0.9-10.0.1.9",
+        ] {
+            assert_eq!(read(range), Err(2), "{range}");
+        }
+        assert_eq!(Settings::read(b"lease 10.0.0.3-10.0.0.9\naddress 10.0.0.2/24"), Err(1));
     }
 
     #[test]

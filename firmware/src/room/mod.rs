@@ -1,22 +1,44 @@
-//! What a room wants of its gateway besides answers: the time, kept by asking for it.
+//! What a room wants of its gateway besides answers: schedules that know the hour, addresses, and the
+//! gateway's name. Each is a service at a socket of its own.
 
+mod dhcp;
+mod leases;
+mod mdns;
 mod time;
 
 use core::convert::Infallible;
+
+use embassy_futures::join::join3;
+use embassy_net::udp::UdpSocket;
+use embassy_time::{Duration, with_timeout};
 
 use crate::memory::Buffers;
 use crate::notice::Notice;
 use crate::settings::Settings;
 use crate::worker::Worker;
+use leases::Leases;
 
-/// What waits at the sockets of these services.
+/// How many sockets these services have.
+pub(crate) const SOCKETS: usize = 3;
+/// How long it may take to find out the way to a neighbor.
+const WAY_TIME: Duration = Duration::from_millis(500);
+
+/// What waits at the sockets, and who has which address.
 pub(crate) struct Room {
     time: Buffers<2, { 2 * time::PACKET_LEN }, { time::PACKET_LEN }>,
+    dhcp: Buffers<2, { 2 * dhcp::MESSAGE_LEN_MAX }, { dhcp::REPLY_LEN }>,
+    leases: Leases,
+    mdns: Buffers<2, { mdns::MESSAGE_LEN_MAX }, { mdns::ANSWER_LEN_MAX }>,
 }
 
 impl Room {
     pub(crate) const fn new() -> Room {
-        Room { time: Buffers::new() }
+        Room {
+            time: Buffers::new(),
+            dhcp: Buffers::new(),
+            leases: Leases::new(),
+            mdns: Buffers::new(),
+        }
     }
 
     /// Serves; for ever.
@@ -26,7 +48,21 @@ impl Room {
         settings: &Settings,
         notice: fn(Notice),
     ) -> Infallible {
-        let Room { time } = self;
-        time::keep(worker, time.socket(worker.stack), settings, notice).await
+        let Room { time, dhcp, leases, mdns } = self;
+        let [time, dhcp, mdns] =
+            [time.socket(worker.stack), dhcp.socket(worker.stack), mdns.socket(worker.stack)];
+        let time = time::keep(worker, time, settings, notice);
+        let dhcp = dhcp::serve(worker, dhcp, leases, settings, notice);
+        join3(time, dhcp, mdns::answer(worker, mdns)).await.0
+    }
+}
+
+/// Waits until what was sent has left. To a neighbor that does not say where it is, it never would,
+/// and all that is sent after it neither: the socket begins anew then.
+async fn flush(socket: &mut UdpSocket<'static>, port: u16) {
+    if with_timeout(WAY_TIME, socket.flush()).await.is_err() {
+        socket.close();
+        // It is not bound, and the port is one.
+        let _ = socket.bind(port);
     }
 }

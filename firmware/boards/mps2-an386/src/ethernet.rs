@@ -37,8 +37,8 @@ const CSR_READ: u32 = 1 << 30;
 const MAC_CR: u32 = 1;
 const ADDRESS_HIGH: u32 = 2;
 const ADDRESS_LOW: u32 = 3;
-/// Full duplex, transmitter and receiver on.
-const MAC_ON: u32 = 1 << 20 | 1 << 3 | 1 << 2;
+/// Full duplex, all multicast taken in, transmitter and receiver on.
+const MAC_ON: u32 = 1 << 20 | 1 << 19 | 1 << 3 | 1 << 2;
 /// In the first word of a frame to send: it is all in one piece.
 const WHOLE: u32 = 1 << 13 | 1 << 12;
 /// In the status of a frame that came: it is damaged.
