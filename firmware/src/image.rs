@@ -3,11 +3,11 @@
 
 use core::cell::RefCell;
 use core::iter;
-use core::net::IpAddr;
+use core::net::Ipv4Addr;
 
 use embassy_futures::yield_now;
 use filter_core::gateway::Exceptions;
-use filter_core::policy::{Clock, Policy};
+use filter_core::policy::{Clock, Page, Policy};
 use filter_core::{CategorySet, Filter, FormatError, Header};
 use heapless::Vec;
 use static_cell::StaticCell;
@@ -20,6 +20,8 @@ pub(crate) struct Loaded {
     pub(crate) filter: Filter<&'static [u8]>,
     /// What each profile means now.
     pub(crate) policies: RefCell<Vec<Policy, PROFILES_MAX>>,
+    /// Whether it is the owner's image, and not what stands for it.
+    pub(crate) is_sound: bool,
 }
 
 /// Profiles there is room for. Clients of further ones are refused.
@@ -43,7 +45,7 @@ impl Loaded {
         let image = region.get(..len).ok_or(FormatError::Truncated)?;
         let filter = Filter::from_bytes(image)?;
         let policies = RefCell::new(policies(&filter, settings));
-        Ok(place.init_with(|| Loaded { filter, policies }))
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: true }))
     }
 
     /// What is served while there is no sound image.
@@ -56,7 +58,8 @@ impl Loaded {
         nothing.is_closed = !settings.is_open_without_image;
         let filter = Filter::from_bytes(NOTHING)?;
         let policies = iter::once(nothing).collect();
-        Ok(place.init_with(|| Loaded { filter, policies: RefCell::new(policies) }))
+        let policies = RefCell::new(policies);
+        Ok(place.init_with(|| Loaded { filter, policies, is_sound: false }))
     }
 
     /// Goes by the schedules of this time; gives whether that changes anything.
@@ -72,9 +75,18 @@ impl Loaded {
         is_changed
     }
 
-    /// Whom an address belongs to.
-    pub(crate) fn profile_of(&self, address: IpAddr) -> u8 {
-        self.filter.policies().map_or(0, |policies| policies.profile_of(address, None))
+    /// Leads whoever is to see the page, where the policy does not say where it is, to this address;
+    /// gives whether that changes anything.
+    pub(crate) fn set_page(&self, address: Option<Ipv4Addr>) -> bool {
+        let mut is_changed = false;
+        let profiles = self.filter.policies().into_iter().flat_map(|all| all.profiles());
+        for (profile, policy) in profiles.zip(self.policies.borrow_mut().iter_mut()) {
+            let Page { ipv4, ipv6 } = profile.policy.page;
+            let ipv4 = if ipv6.is_some() { ipv4 } else { ipv4.or(address) };
+            is_changed |= policy.page.ipv4 != ipv4;
+            policy.page.ipv4 = ipv4;
+        }
+        is_changed
     }
 }
 
@@ -122,7 +134,6 @@ mod tests {
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
         assert!(!loaded.set_clock(Clock::Unix(0)));
         assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
-        assert_eq!(loaded.profile_of([10, 0, 0, 1].into()), 0);
     }
 
     #[test]

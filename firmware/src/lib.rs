@@ -27,6 +27,8 @@ mod image;
 mod memory;
 mod network;
 mod notice;
+mod orders;
+mod pages;
 mod ports;
 mod room;
 mod settings;
@@ -48,11 +50,14 @@ use rand_chacha::rand_core::SeedableRng;
 
 pub use memory::{Memory, Sockets};
 pub use notice::Notice;
+pub use pages::helplines::OwnHelpline;
 pub use settings::Settings;
 
 use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
+use orders::Orders;
+use pages::Pages;
 use ports::Port;
 use room::Room;
 use streams::Streams;
@@ -134,6 +139,8 @@ fn begin(
         connections: Connections::new(replies),
         ports,
         streams: Streams::new(),
+        orders: RefCell::new(Orders::default()),
+        pages: Pages::new(&board.settings),
     });
     start(spawner, worker);
     spawn(spawner, image::find_exceptions(worker, loaded, exceptions));
@@ -150,6 +157,9 @@ fn start(spawner: Spawner, worker: &'static Worker) {
     }
     for number in 0..connections::COUNT as u16 {
         spawn(spawner, connections::serve(worker, number));
+    }
+    for _ in 0..pages::COUNT {
+        spawn(spawner, pages::serve(worker));
     }
     spawn(spawner, datagrams::serve(worker));
     spawn(spawner, worker::tick(worker));

@@ -11,6 +11,7 @@ use static_cell::StaticCell;
 
 use crate::connections::{self, Replies};
 use crate::image::Loaded;
+use crate::pages;
 use crate::ports;
 use crate::room::{self, Room};
 use crate::streams;
@@ -25,9 +26,10 @@ pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 pub(crate) type Engine = Gateway<32, 64, 192, 22_528, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
-/// streams to upstreams, those of the room's services, and DHCP.
-pub type Sockets =
-    StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + 1 }>;
+/// streams to upstreams, those of the room's services, those for the pages, and DHCP.
+pub type Sockets = StackResources<
+    { 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + pages::COUNT + 1 },
+>;
 
 /// The state of a gateway and the buffers of its datagrams. All zeros, so a static of it takes no
 /// room in flash.

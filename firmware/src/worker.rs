@@ -16,6 +16,8 @@ use crate::connections::Connections;
 use crate::datagrams::Listener;
 use crate::image::Loaded;
 use crate::memory::Engine;
+use crate::orders::Orders;
+use crate::pages::Pages;
 use crate::ports::{self, Port};
 use crate::streams::Streams;
 
@@ -34,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) connections: Connections,
     pub(crate) ports: [Port; ports::COUNT],
     pub(crate) streams: Streams,
+    pub(crate) orders: RefCell<Orders>,
+    pub(crate) pages: Pages,
 }
 
 /// What is needed to decide.
@@ -70,6 +74,15 @@ impl Worker {
         (core.exceptions, core.since_ms) = (exceptions, Instant::now().as_millis());
     }
 
+    /// Is at this address from now on.
+    pub(crate) fn set_network(&self, network: Option<Ipv4Cidr>) {
+        self.network.set(network);
+        let core = &mut *self.core.borrow_mut();
+        if core.loaded.set_page(network.map(|network| network.address())) {
+            core.since_ms = Instant::now().as_millis();
+        }
+    }
+
     /// Knows the time from now on.
     pub(crate) fn set_time(&self, unix_s: i64) {
         self.core.borrow_mut().started_s = Some(unix_s - Instant::now().as_secs() as i64);
@@ -96,19 +109,25 @@ impl Worker {
         self.core.borrow_mut().random.next_u64()
     }
 
+    /// A longer one.
+    pub(crate) fn random_u128(&self) -> u128 {
+        u128::from(self.random()) << 64 | u128::from(self.random())
+    }
+
     /// Takes an event in, and does what it leads to. Nothing here waits.
     pub(crate) fn handle(&self, mut event: Event<'_>) {
         let Core { engine, loaded, exceptions, since_ms, random, .. } =
             &mut *self.core.borrow_mut();
+        let orders = self.orders.borrow();
         if let Event::Query { client, .. } = &mut event {
-            client.profile = loaded.profile_of(client.address.ip());
+            client.profile = orders.profile_of(client.address.ip(), loaded);
         }
         let (policies, random) = (loaded.policies.borrow(), RefCell::new(random));
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
             exceptions,
-            overrides: &[],
+            overrides: &orders.overrides,
             policies: &policies,
             settings: &SETTINGS,
             unchanged_since_ms: Some(*since_ms),

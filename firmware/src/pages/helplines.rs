@@ -36,10 +36,11 @@ impl OwnHelpline {
         let (number, name) = text.split_once(',')?;
         let is_dialed = |octet: u8| octet.is_ascii_digit() || matches!(octet, b' ' | b'+' | b'*');
         let (number, name) = (number.trim(), name.trim());
-        let is_number = number.bytes().any(|octet| octet.is_ascii_digit())
-            && number.bytes().all(is_dialed);
+        let is_number =
+            number.bytes().any(|octet| octet.is_ascii_digit()) && number.bytes().all(is_dialed);
         let is_sound = is_number && !name.is_empty();
-        let own = || Some(OwnHelpline { number: number.try_into().ok()?, name: name.try_into().ok()? });
+        let own =
+            || Some(OwnHelpline { number: number.try_into().ok()?, name: name.try_into().ok()? });
         is_sound.then(own).flatten()
     }
 }

@@ -94,3 +94,46 @@ pub(super) struct Status {
     pub(super) source: &'static str,
     pub(super) sign_out: &'static str,
 }
+
+/// Those a visitor reads best, by what the browser says (RFC 9110 section 12.5.4).
+pub(super) fn of_visitor(accept_language: &str) -> &'static Words {
+    let mut best: (&Words, u16) = (ALL[0], 0);
+    for range in accept_language.split(',') {
+        let (tag, weight) = range.split_once(';').unwrap_or((range, ""));
+        let code = tag.trim().split('-').next().unwrap_or_default();
+        let known = ALL.into_iter().find(|words| words.code.eq_ignore_ascii_case(code));
+        if let Some(words) = known.filter(|_| self::weight(weight) > best.1) {
+            best = (words, self::weight(weight));
+        }
+    }
+    best.0
+}
+
+/// A weight such as `q=0.8`, in thousandths; all of them when none is given.
+fn weight(text: &str) -> u16 {
+    let Some(digits) = text.trim().strip_prefix("q=") else { return 1000 };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let part = part.bytes().chain(*b"000").take(3);
+    let part = part.fold(0, |sum, octet| 10 * sum + u16::from(octet.wrapping_sub(b'0').min(9)));
+    if whole == "0" { part } else { 1000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browser_says_what_is_read() {
+        for (accepted, code) in [
+            ("", "en"),
+            ("de", "en"),
+            ("fr-SN,fr;q=0.9,en;q=0.8", "fr"),
+            ("de, ar;q=0.5, pt-BR;q=0.7", "pt"),
+            ("SW", "sw"),
+            ("en;q=0, ar;q=0.001", "ar"),
+            ("en;q=0.85,fr;q=0.9", "fr"),
+        ] {
+            assert_eq!(of_visitor(accepted).code, code, "{accepted}");
+        }
+    }
+}
