@@ -109,11 +109,6 @@ impl Worker {
         self.core.borrow_mut().random.next_u64()
     }
 
-    /// A longer one.
-    pub(crate) fn random_u128(&self) -> u128 {
-        u128::from(self.random()) << 64 | u128::from(self.random())
-    }
-
     /// Takes an event in, and does what it leads to. Nothing here waits.
     pub(crate) fn handle(&self, mut event: Event<'_>) {
         let Core { engine, loaded, exceptions, since_ms, random, .. } =

@@ -1,11 +1,10 @@
 //! What a form says: takes its octets, gives fields.
 
 use filter_core::Name;
-use heapless::String;
-use picoserve::url_encoded::UrlEncodedString;
+use heapless::{String, Vec};
 
 /// Octets of the longest field: a name, and what may stand around it in an address.
-const FIELD_LEN_MAX: usize = 320;
+const FIELD_LEN_MAX: usize = 300;
 
 /// The fields of a form (application/x-www-form-urlencoded).
 pub(super) struct Form<'a>(pub(super) &'a [u8]);
@@ -14,12 +13,9 @@ impl Form<'_> {
     /// A field; empty when it is not there or too long.
     pub(super) fn field(&self, name: &str) -> String<FIELD_LEN_MAX> {
         let text = str::from_utf8(self.0).unwrap_or_default();
-        let fields = text.split('&').filter_map(|field| field.split_once('='));
-        let found = fields.into_iter().find(|(other, _)| *other == name);
-        let decode = |value| UrlEncodedString(value).try_into_string::<FIELD_LEN_MAX>().ok();
-        let value = found.and_then(|(_, value)| decode(value));
-        // Of the same capacity.
-        value.and_then(|value| String::try_from(value.as_str()).ok()).unwrap_or_default()
+        let mut fields = text.split('&').filter_map(|field| field.split_once('='));
+        let found = fields.find(|(other, _)| *other == name);
+        found.and_then(|(_, value)| decode(value)).unwrap_or_default()
     }
 
     /// The name of a site, which may be within an address.
@@ -30,6 +26,22 @@ impl Form<'_> {
         let host = text.split(['/', ':', '?']).next()?;
         Name::from_text(host).ok().filter(|name| name.label_count() > 0)
     }
+}
+
+/// What is meant by `+` and `%41`; `None` when it is too long or no text.
+fn decode(value: &str) -> Option<String<FIELD_LEN_MAX>> {
+    let mut octets = Vec::<u8, FIELD_LEN_MAX>::new();
+    let mut rest = value.bytes();
+    while let Some(octet) = rest.next() {
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let meant = match octet {
+            b'+' => b' ',
+            b'%' => (16 * digit()? + digit()?) as u8,
+            octet => octet,
+        };
+        octets.push(meant).ok()?;
+    }
+    String::from_utf8(octets).ok()
 }
 
 #[cfg(test)]

@@ -1,16 +1,8 @@
-//! HTML, made of values that show themselves: takes a [`Display`], gives the octets of a response a
-//! window at a time, for a whole page has no place in memory.
+//! What all pages are made of.
 
 use core::fmt::{self, Display, Write as _};
 
-use heapless::Vec;
-use picoserve::io::Write;
-use picoserve::response::Content;
-
 use super::words::Words;
-
-/// Octets made at once. Making a page takes as many turns as it has windows.
-const WINDOW_LEN: usize = 512;
 
 /// Text, with what HTML gives a meaning written otherwise.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
@@ -64,95 +56,9 @@ const STYLE: &str = "\
     label{display:block}input,select,button{font:inherit;padding:.5rem;margin:.25rem 0;max-width:100%;box-sizing:border-box}\
     button{background:#003f87;color:#fff;border:0}";
 
-/// A page as the body of a response.
-pub(super) struct Document<'a, P>(pub(super) &'a P);
-
-impl<P: Display> Content for Document<'_, P> {
-    fn content_type(&self) -> &'static str {
-        "text/html; charset=utf-8"
-    }
-
-    fn content_length(&self) -> usize {
-        let mut len = Length(0);
-        // A length takes everything.
-        let _ = write!(len, "{}", self.0);
-        len.0
-    }
-
-    async fn write_content<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        let mut written = 0;
-        // Ends because a page does.
-        loop {
-            let window = Window::of(self.0, written);
-            if window.is_empty() {
-                return Ok(());
-            }
-            writer.write_all(&window).await?;
-            written += window.len();
-        }
-    }
-}
-
-struct Length(usize);
-
-impl fmt::Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.len();
-        Ok(())
-    }
-}
-
-/// A part of a page.
-struct Window {
-    /// What is before it and still to come.
-    before: usize,
-    octets: Vec<u8, WINDOW_LEN>,
-}
-
-impl Window {
-    fn of(page: &impl Display, before: usize) -> Vec<u8, WINDOW_LEN> {
-        let mut window = Window { before, octets: Vec::new() };
-        // Ends early where the window is full.
-        let _ = write!(window, "{page}");
-        window.octets
-    }
-}
-
-impl fmt::Write for Window {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let skipped = self.before.min(text.len());
-        self.before -= skipped;
-        let rest = text.as_bytes().get(skipped..).unwrap_or_default();
-        let room = self.octets.capacity() - self.octets.len();
-        let fitting = rest.get(..room).unwrap_or(rest);
-        // It fits.
-        let _ = self.octets.extend_from_slice(fitting);
-        if fitting.len() < rest.len() { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn windows_put_together_are_the_page() {
-        for len in [0, 1, 511, 512, 513, 5000] {
-            let page = std::string::String::from_iter(
-                (0..len).map(|at: u32| char::from(b'a' + (at % 23) as u8)),
-            );
-            let mut seen = std::vec::Vec::new();
-            loop {
-                let window = Window::of(&page, seen.len());
-                if window.is_empty() {
-                    break;
-                }
-                seen.extend_from_slice(&window);
-            }
-            assert_eq!(seen, page.as_bytes());
-            assert_eq!(Document(&page).content_length(), page.len());
-        }
-    }
 
     #[test]
     fn nothing_gets_out_of_a_text() {

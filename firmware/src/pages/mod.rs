@@ -17,24 +17,20 @@ mod check;
 mod form;
 pub(crate) mod helplines;
 mod html;
+mod http;
 mod owner;
 mod sign_in;
 mod status;
 mod words;
 
 use core::cell::RefCell;
-use core::fmt::{self, Display, LowerHex, Write as _};
+use core::fmt::{self, Display};
 use core::net::{IpAddr, Ipv4Addr};
-use core::num::NonZeroU128;
+use core::num::NonZeroU64;
 
 use embassy_net::tcp::TcpSocket;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use heapless::String;
-use picoserve::io::Read;
-use picoserve::request::{Headers, Path, Request, RequestParts};
-use picoserve::response::{Response, ResponseWriter, StatusCode};
-use picoserve::routing::PathRouterService;
-use picoserve::{Config, ResponseSent, Router, Server, Timeouts};
 
 use crate::address;
 use crate::settings::Settings;
@@ -42,8 +38,8 @@ use crate::worker::Worker;
 use block::BlockPage;
 use form::Form;
 use helplines::{Helpline, OwnHelpline};
-use html::Document;
-use owner::Owner;
+use http::{Method, Request, Response};
+use owner::{Owner, Refusal};
 use sign_in::SignInPage;
 use status::{Note, StatusPage};
 use words::Words;
@@ -51,21 +47,13 @@ use words::Words;
 /// Connections at once. Browsers come with two, and come again when they are turned away.
 pub(crate) const COUNT: usize = 2;
 const HTTP_PORT: u16 = 80;
-/// Octets of the longest request. Longer ones are turned down.
-const REQUEST_LEN_MAX: usize = 2048;
-/// How long a connection may take for its request, and for reading what is written.
-const CONFIG: Config = Config::new(Timeouts {
-    start_read_request: Duration::from_secs(3),
-    persistent_start_read_request: Duration::from_secs(1),
-    read_request: Duration::from_secs(3),
-    write: Duration::from_secs(5),
-});
+/// How long a connection may take for its request, and how long for reading the page.
+const TIME_MAX: Duration = Duration::from_secs(5);
 /// The same for a connection that has only half begun, or whose other end is gone.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long a client may take to confirm that the connection is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 const OWNERS_PATH: &str = "/gardefou";
-const COOKIE: &str = "gardefou";
 
 /// What pages are made of, besides what the worker knows.
 pub(crate) struct Pages {
@@ -84,7 +72,7 @@ impl Pages {
     fn helpline(&self) -> Option<Helpline<'_>> {
         match &self.own_helpline {
             Some(OwnHelpline { number, name }) => {
-                Some(Helpline { number, name, hours: "", source: "", source_date: "" })
+                Some(Helpline { number, name, hours: "", source_date: "" })
             }
             None => helplines::of_country(&self.country),
         }
@@ -94,39 +82,30 @@ impl Pages {
 /// Serves one visitor after the other; for ever.
 #[embassy_executor::task(pool_size = COUNT)]
 pub(crate) async fn serve(worker: &'static Worker) {
-    let (mut received, mut sent) = ([0; 1024], [0; 1024]);
-    let mut request = [0; REQUEST_LEN_MAX];
+    let (mut received, mut sent) = ([0; 512], [0; 1024]);
+    let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
+    socket.set_timeout(Some(IDLE));
     loop {
-        let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
-        socket.set_timeout(Some(IDLE));
-        let is_accepted = socket.accept(HTTP_PORT).await.is_ok();
-        match socket.remote_endpoint().map(|from| address::of_endpoint(from).ip()) {
-            Some(client) if is_accepted && worker.serves(client) => {
-                let app = Router::from_service(Visit { worker, client });
-                // What goes wrong here is over with the connection.
-                let _ = Server::new(&app, &CONFIG, &mut request).serve(socket).await;
-            }
-            _ => {
-                socket.abort();
-                let _ = with_timeout(FAREWELL, socket.flush()).await;
-            }
+        if socket.accept(HTTP_PORT).await.is_ok()
+            && let Some(from) = socket.remote_endpoint().map(address::of_endpoint)
+            && worker.serves(from.ip())
+            && let Some(reply) = (Visit { worker, client: from.ip() }).hear(&mut socket).await
+        {
+            let _ = with_timeout(TIME_MAX, reply.write(&mut socket)).await;
+            socket.close();
+            let _ = with_timeout(FAREWELL, socket.flush()).await;
         }
+        socket.abort();
+        // Until the other end has been told; and where nothing can be sent, not all the time.
+        let _ = with_timeout(FAREWELL, socket.flush()).await;
         Timer::after_millis(1).await;
     }
 }
 
-/// A connection.
+/// A visitor.
 struct Visit {
     worker: &'static Worker,
     client: IpAddr,
-}
-
-/// What is answered.
-struct Reply {
-    status: StatusCode,
-    page: Page,
-    /// The token of whoever is signed in from now on, or zero for nobody.
-    token: Option<u128>,
 }
 
 enum Page {
@@ -145,57 +124,29 @@ impl Display for Page {
     }
 }
 
-/// Nothing is kept, nothing comes from elsewhere, nothing goes elsewhere.
-const HEADERS: [(&str, &str); 4] = [
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; \
-        frame-ancestors 'none'; base-uri 'none'",
-    ),
-    ("Referrer-Policy", "same-origin"),
-    ("X-Content-Type-Options", "nosniff"),
-];
-
-impl PathRouterService for Visit {
-    async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
-        &self,
-        (): &(),
-        (): (),
-        _path: Path<'_>,
-        request: Request<'_, R>,
-        response_writer: W,
-    ) -> Result<ResponseSent, W::Error> {
-        let Request { parts, mut body_connection } = request;
-        // A form that does not fit says nothing.
-        let form = body_connection.body().read_all().await.unwrap_or_default();
-        let reply = self.answer(&parts, &Form(form));
-        let connection = body_connection.finalize().await?;
-        let cookie = reply.token.map(|token| ("Set-Cookie", Cookie(token)));
-        if parts.method() == "HEAD" {
-            return response_writer.write_response(connection, Response::empty(reply.status)).await;
-        }
-        let response = Response::new(reply.status, Document(&reply.page));
-        let response = response.with_headers(HEADERS).with_headers(cookie);
-        response_writer.write_response(connection, response).await
-    }
-}
+/// What is answered.
+type Reply = Response<Page>;
 
 impl Visit {
-    fn answer(&self, parts: &RequestParts<'_>, form: &Form<'_>) -> Reply {
-        let headers = parts.headers();
-        let words = words::of_visitor(header(headers, "accept-language"));
-        let is_at_home = is_own_host(header(headers, "host"));
-        let path = parts.path().encoded();
-        match path.strip_prefix(OWNERS_PATH) {
+    /// What is answered to the request in a stream; `None` when there is none.
+    async fn hear(&self, stream: &mut TcpSocket<'_>) -> Option<Reply> {
+        let request = with_timeout(TIME_MAX, Request::read(stream)).await.ok()??;
+        let reply = self.answer(&request);
+        Some(Response { is_head: request.method == Method::Head, ..reply })
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        let words = words::of_visitor(&request.language);
+        let is_at_home = is_own_host(&request.host);
+        match request.path.strip_prefix(OWNERS_PATH) {
             Some(way) if is_at_home && (way.is_empty() || way.starts_with('/')) => {
-                let is_order = parts.method() == "POST" && is_from_here(headers);
+                let is_order = request.method == Method::Post && is_from_here(request);
                 let order = if is_order { way.trim_start_matches('/') } else { "" };
-                self.answer_owner(words, token(header(headers, "cookie")), order, form)
+                self.answer_owner(words, request.token, order, &Form(&request.form))
             }
             _ => {
                 let page = Page::Block(self.block_page(words, is_at_home));
-                Reply { status: StatusCode::FORBIDDEN, page, token: None }
+                Reply { status: "403 Forbidden", page, token: None, is_head: false }
             }
         }
     }
@@ -203,7 +154,7 @@ impl Visit {
     fn answer_owner(
         &self,
         words: &'static Words,
-        known: Option<NonZeroU128>,
+        known: Option<NonZeroU64>,
         order: &str,
         form: &Form<'_>,
     ) -> Reply {
@@ -213,7 +164,7 @@ impl Visit {
         let mut token = None;
         if !owner.knows(known, now_ms) {
             let pin = form.field("pin");
-            let new = NonZeroU128::new(worker.random_u128()).unwrap_or(NonZeroU128::MAX);
+            let new = NonZeroU64::new(worker.random()).unwrap_or(NonZeroU64::MAX);
             let entered = match order {
                 "choose" => {
                     let salt = core::array::from_fn(|_| worker.random() as u8);
@@ -232,7 +183,7 @@ impl Visit {
             return Reply { token: Some(0), ..sign_in(words, true, None) };
         }
         let page = Page::Status(self.status_page(words, self.follow(order, form), now_ms));
-        Reply { status: StatusCode::OK, page, token }
+        Reply { status: "200 OK", page, token, is_head: false }
     }
 
     /// Does what the owner says.
@@ -285,34 +236,9 @@ impl Visit {
     }
 }
 
-fn sign_in(words: &'static Words, has_pin: bool, refusal: Option<owner::Refusal>) -> Reply {
+fn sign_in(words: &'static Words, has_pin: bool, refusal: Option<Refusal>) -> Reply {
     let page = Page::SignIn(SignInPage { words, has_pin, refusal });
-    Reply { status: StatusCode::OK, page, token: None }
-}
-
-/// The cookie with a token. A token of zero takes it away.
-struct Cookie(u128);
-
-impl Display for Cookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(COOKIE)?;
-        f.write_char('=')?;
-        LowerHex::fmt(&self.0, f)?;
-        write!(f, "; Path={OWNERS_PATH}; HttpOnly; SameSite=Strict")?;
-        if self.0 == 0 { f.write_str("; Max-Age=0") } else { Ok(()) }
-    }
-}
-
-/// The token in a `Cookie` header.
-fn token(cookies: &str) -> Option<NonZeroU128> {
-    let mut cookies = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-    let (_, token) = cookies.find(|(name, _)| *name == COOKIE)?;
-    u128::from_str_radix(token, 16).ok().and_then(NonZeroU128::new)
-}
-
-/// A header; empty when it is not there.
-fn header<'a>(headers: Headers<'a>, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.as_str().ok()).unwrap_or_default()
+    Reply { status: "200 OK", page, token: None, is_head: false }
 }
 
 /// Whether a `Host` header is of the board itself and not of a blocked site.
@@ -322,9 +248,9 @@ fn is_own_host(host: &str) -> bool {
 }
 
 /// Whether a form is from one of our own pages. Browsers say where forms come from.
-fn is_from_here(headers: Headers<'_>) -> bool {
-    let (origin, host) = (header(headers, "origin"), header(headers, "host"));
-    origin.is_empty() || origin.strip_prefix("http://") == Some(host)
+fn is_from_here(request: &Request) -> bool {
+    let origin = &request.origin;
+    origin.is_empty() || origin.strip_prefix("http://") == Some(&*request.host)
 }
 
 #[cfg(test)]
@@ -338,16 +264,6 @@ mod tests {
         }
         for host in ["", "bet.example", "gardefou.local.example", "10.0.0.2.example", "10.1"] {
             assert!(!is_own_host(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn cookies_come_back_as_tokens() {
-        let cookie = std::format!("{}", Cookie(0xABC));
-        assert_eq!(cookie, "gardefou=abc; Path=/gardefou; HttpOnly; SameSite=Strict");
-        assert_eq!(token("a=b; gardefou=abc;c"), NonZeroU128::new(0xABC));
-        for none in ["", "gardefou", "gardefou=", "gardefou=0", "gardefou=xyz", "x=1"] {
-            assert_eq!(token(none), None, "{none}");
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Who the owner is: takes PINs and tokens, tells who may go on.
 //!
-//! Whoever comes first chooses the PIN, which is why an owner is to come at once. Only a keyed hash of
-//! it is kept: it has too few digits to be hidden from someone who reads the memory, but is not to
-//! be read off by chance. Against others there is the time that has to pass between tries.
+//! Whoever comes first chooses the PIN, which is why an owner is to come at once. Only a salted hash of
+//! it is kept: it has too few digits to be hidden from someone who reads the memory and has time, but
+//! is not to be read off. Against others there is the time that has to pass between tries.
 
-use core::num::NonZeroU128;
+use core::num::NonZeroU64;
 
-use blake3::Hash;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
 /// Digits of a PIN.
 const PIN_LEN_MIN: usize = 6;
@@ -22,7 +23,21 @@ const SESSION_MS: u64 = 30 * 60_000;
 #[derive(Clone, Debug)]
 struct Pin {
     salt: [u8; 32],
-    hash: Hash,
+    hash: u64,
+}
+
+impl Pin {
+    fn new(pin: &str, salt: [u8; 32]) -> Pin {
+        Pin { salt, hash: hash(pin, salt) }
+    }
+}
+
+/// What a keystream begins with whose key is made of both: one way, without a further algorithm in
+/// flash.
+fn hash(pin: &str, salt: [u8; 32]) -> u64 {
+    let mut key = salt;
+    key.iter_mut().zip(pin.bytes()).for_each(|(octet, digit)| *octet ^= digit);
+    ChaCha12Rng::from_seed(key).next_u64()
 }
 
 /// The owner.
@@ -33,7 +48,7 @@ pub(crate) struct Owner {
     failures: u8,
     wait_until_ms: u64,
     /// The token of whoever is signed in, and until when. The last one counts.
-    session: Option<(NonZeroU128, u64)>,
+    session: Option<(NonZeroU64, u64)>,
 }
 
 /// Why a PIN is not taken.
@@ -60,7 +75,7 @@ impl Owner {
         if self.has_pin() || !is_fit {
             return Err(if is_fit { Refusal::Wrong } else { Refusal::Unfit });
         }
-        self.pin = Some(Pin { salt, hash: blake3::keyed_hash(&salt, pin.as_bytes()) });
+        self.pin = Some(Pin::new(pin, salt));
         Ok(())
     }
 
@@ -68,14 +83,13 @@ impl Owner {
     pub(super) fn enter(
         &mut self,
         pin: &str,
-        token: NonZeroU128,
+        token: NonZeroU64,
         now_ms: u64,
     ) -> Result<(), Refusal> {
         if now_ms < self.wait_until_ms {
             return Err(Refusal::Wait);
         }
-        // The comparison takes the same time for all.
-        let is_it = |own: &Pin| blake3::keyed_hash(&own.salt, pin.as_bytes()) == own.hash;
+        let is_it = |own: &Pin| hash(pin, own.salt) == own.hash;
         if !self.pin.as_ref().is_some_and(is_it) {
             self.failures = self.failures.saturating_add(1);
             if self.failures >= FREE_TRIES {
@@ -89,7 +103,7 @@ impl Owner {
     }
 
     /// Whether the owner has this token, who stays signed in then.
-    pub(super) fn knows(&mut self, token: Option<NonZeroU128>, now_ms: u64) -> bool {
+    pub(super) fn knows(&mut self, token: Option<NonZeroU64>, now_ms: u64) -> bool {
         match &mut self.session {
             Some((own, until_ms)) if token == Some(*own) && now_ms < *until_ms => {
                 *until_ms = now_ms + SESSION_MS;
@@ -109,7 +123,7 @@ impl Owner {
 mod tests {
     use super::*;
 
-    const TOKEN: NonZeroU128 = NonZeroU128::MAX;
+    const TOKEN: NonZeroU64 = NonZeroU64::MAX;
 
     fn owner() -> Owner {
         let mut owner = Owner::default();

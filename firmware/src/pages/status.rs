@@ -4,6 +4,7 @@
 
 use core::cell::RefCell;
 use core::fmt::{self, Display};
+use core::net::SocketAddr;
 
 use filter_core::gateway::{Counters, Health};
 use filter_core::{CategorySet, Tier, Trigger};
@@ -59,9 +60,8 @@ impl Display for StatusPage<'_> {
         self.write_upstreams(f)?;
         if let Some(line) = &self.helpline {
             write!(f, "<h2>{}</h2>\n{line}\n", words.helpline)?;
-            if !line.source.is_empty() {
-                let (source, date) = (Escaped(line.source), line.source_date);
-                writeln!(f, "<p>{}: <bdi>{source}</bdi> ({date})</p>", words.source)?;
+            if !line.source_date.is_empty() {
+                writeln!(f, "<p>{}: <bdi>{}</bdi></p>", words.source, line.source_date)?;
             }
         }
         write_button(f, "leave", format_args!(""), words.sign_out)?;
@@ -204,7 +204,8 @@ impl StatusPage<'_> {
         writeln!(f, "<h2>{}</h2>\n<table>", words.upstreams)?;
         for health in &self.upstreams {
             let state = if health.is_down { words.down } else { words.up };
-            let address = health.upstream.address.ip();
+            let SocketAddr::V4(address) = health.upstream.address else { continue };
+            let address = address.ip();
             write!(f, "<tr><th scope=\"row\"><bdi>{address}</bdi></th><td>{state}</td></tr>")?;
         }
         writeln!(f, "</table>")
@@ -255,9 +256,9 @@ mod tests {
     /// An image with a law, a list and two profiles.
     fn loaded() -> &'static Loaded {
         let mut compiler = Compiler::new(7);
-        compiler.category(0, "secret").unwrap();
+        compiler.category(1, "secret").unwrap();
         compiler.category(20, "gambling").unwrap();
-        let law = compiler.list(ListInfo::new("law", CategorySet::of(0))).unwrap();
+        let law = compiler.list(ListInfo::new("law", CategorySet::of(1))).unwrap();
         let list = compiler.list(ListInfo::new("demo", GAMBLING)).unwrap();
         for (name, list) in [("law.example", law), ("bet.example", list)] {
             let name = Name::from_text(name).unwrap();
@@ -309,7 +310,7 @@ mod tests {
     fn what_the_law_mandates_is_not_told() {
         let (loaded, orders) = (loaded(), RefCell::default());
         let mut page = page(words::ALL[0], loaded, &orders);
-        page.counters.blocked[0] = 3;
+        page.counters.blocked[1] = 3;
         let name = Name::from_text("www.law.example").unwrap();
         page.note = Note::Explained(orders.borrow().explain(name, loaded, 0));
         let text = std::format!("{page}");

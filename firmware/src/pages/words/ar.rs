@@ -65,7 +65,7 @@ pub(super) const WORDS: Words = Words {
         profile_text: "لجميع الشاشات التي ليس لها ملف خاص",
         change: "تغيير",
         helpline: "خط المساعدة المعروض للزوار",
-        source: "المصدر",
+        source: "تاريخ المصدر",
         sign_out: "خروج",
     },
 };

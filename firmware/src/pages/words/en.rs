@@ -65,7 +65,7 @@ pub(super) const WORDS: Words = Words {
         profile_text: "For all screens that have no profile of their own",
         change: "Change",
         helpline: "Helpline that visitors are shown",
-        source: "Source",
+        source: "Date of the source",
         sign_out: "Sign out",
     },
 };

@@ -65,7 +65,7 @@ pub(super) const WORDS: Words = Words {
         profile_text: "Pour tous les écrans qui n’ont pas leur propre profil",
         change: "Changer",
         helpline: "Ligne d’écoute indiquée aux visiteurs",
-        source: "Source",
+        source: "Date de la source",
         sign_out: "Se déconnecter",
     },
 };

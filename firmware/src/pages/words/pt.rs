@@ -65,7 +65,7 @@ pub(super) const WORDS: Words = Words {
         profile_text: "Para todos os ecrãs que não têm um perfil próprio",
         change: "Mudar",
         helpline: "Linha de apoio mostrada aos visitantes",
-        source: "Fonte",
+        source: "Data da fonte",
         sign_out: "Sair",
     },
 };

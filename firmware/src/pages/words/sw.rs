@@ -65,7 +65,7 @@ pub(super) const WORDS: Words = Words {
         profile_text: "Kwa skrini zote zisizo na wasifu wao wenyewe",
         change: "Badilisha",
         helpline: "Namba ya msaada inayoonyeshwa kwa wageni",
-        source: "Chanzo",
+        source: "Tarehe ya chanzo",
         sign_out: "Ondoka",
     },
 };
