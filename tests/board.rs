@@ -3,6 +3,9 @@
 //! is left out.
 #![cfg(target_os = "linux")]
 
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/board.rs"]
+mod board;
 mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/conversation.rs"]
@@ -23,58 +26,19 @@ mod server;
 use std::collections::VecDeque;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
-use std::process::Command;
 use std::time::Duration;
 
+use board::Board;
 use common::{Random, data};
 use conversation::{Conversation, Done, Server};
 use filter_core::gateway::Transport;
 use live::{Live, Running};
-use server::{Place, Process, ask, client, free_port, is_installed, upstream};
+use server::{Place, ask, client, is_installed, upstream};
 
 const NXDOMAIN: u16 = 3;
-/// For building the firmware, once, on a machine that has nothing of it.
-const BUILD_TIME: Duration = Duration::from_secs(600);
 /// Octets of a header (RFC 1035 section 4.1.1), and of the id it begins with.
 const HEADER_LEN: usize = 12;
 const ID_LEN: usize = 2;
-
-/// A board that answers.
-struct Board {
-    process: Process,
-    address: SocketAddr,
-    _place: Place,
-}
-
-impl Board {
-    /// Boots one with the image of this place.
-    fn boot(place: Place, arguments: &[&str]) -> Board {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gardefou"));
-        command.args(["gateway", "--listen", &address.to_string(), "--image"]);
-        command.arg(place.path("x.gfi")).args(arguments);
-        let mut process = Process::start(&mut command);
-        process.wait_long_for("listening on 127.0.0.1", BUILD_TIME);
-        Board { process, address, _place: place }
-    }
-
-    fn dig(&self, arguments: &[&str]) -> String {
-        let port = self.address.port().to_string();
-        let mut command = Command::new("dig");
-        command.args(["@127.0.0.1", "-p", &port, "+time=5", "+tries=2"]).args(arguments);
-        String::from_utf8(command.output().unwrap().stdout).unwrap()
-    }
-}
-
-/// Ends the board too, which a process that is killed cannot.
-impl Drop for Board {
-    fn drop(&mut self) {
-        if self.process.is_running() {
-            self.process.signal("TERM");
-            self.process.code();
-        }
-    }
-}
 
 fn has_qemu() -> bool {
     is_installed("qemu-system-arm")

@@ -19,7 +19,7 @@ use crate::memory::MESSAGE_LEN_MAX;
 use crate::worker::{DNS_PORT, Worker};
 
 /// Connections, and of those the most that one client may have.
-pub(crate) const COUNT: usize = 4;
+pub(crate) const COUNT: usize = 3;
 const COUNT_MAX_OF_CLIENT: usize = 2;
 /// How long a connection may take for its next query, or for reading what is written.
 const IDLE: Duration = Duration::from_secs(10);

@@ -3,11 +3,11 @@
 
 use core::cell::RefCell;
 use core::iter;
-use core::net::IpAddr;
+use core::net::Ipv4Addr;
 
 use embassy_futures::yield_now;
 use filter_core::gateway::Exceptions;
-use filter_core::policy::{Clock, Policy};
+use filter_core::policy::{Clock, Page, Policy};
 use filter_core::{CategorySet, Filter, FormatError, Header};
 use heapless::Vec;
 use static_cell::StaticCell;
@@ -81,9 +81,18 @@ impl Loaded {
         is_changed
     }
 
-    /// Whom an address belongs to.
-    pub(crate) fn profile_of(&self, address: IpAddr) -> u8 {
-        self.filter.policies().map_or(0, |policies| policies.profile_of(address, None))
+    /// Leads whoever is to see the page, where the policy does not say where it is, to this address;
+    /// gives whether that changes anything.
+    pub(crate) fn set_page(&self, address: Option<Ipv4Addr>) -> bool {
+        let mut is_changed = false;
+        let profiles = self.filter.policies().into_iter().flat_map(|all| all.profiles());
+        for (profile, policy) in profiles.zip(self.policies.borrow_mut().iter_mut()) {
+            let Page { ipv4, ipv6 } = profile.policy.page;
+            let ipv4 = if ipv6.is_some() { ipv4 } else { ipv4.or(address) };
+            is_changed |= policy.page.ipv4 != ipv4;
+            policy.page.ipv4 = ipv4;
+        }
+        is_changed
     }
 }
 
@@ -130,7 +139,6 @@ mod tests {
         let place = Box::leak(Box::new(StaticCell::new()));
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
         assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
-        assert_eq!(loaded.profile_of([10, 0, 0, 1].into()), 0);
     }
 
     #[test]

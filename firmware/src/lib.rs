@@ -32,6 +32,8 @@ mod memory;
 mod neighbors;
 mod network;
 mod notice;
+mod orders;
+mod pages;
 pub mod panel;
 mod ports;
 mod room;
@@ -56,11 +58,14 @@ use rand_chacha::rand_core::SeedableRng;
 pub use memory::{Memory, Sockets};
 pub use neighbors::Learning;
 pub use notice::Notice;
+pub use pages::helplines::OwnHelpline;
 pub use settings::Settings;
 
 use connections::Connections;
 use datagrams::Listener;
 use image::Loaded;
+use orders::Orders;
+use pages::Pages;
 use panel::{Pause, Switch};
 use ports::Port;
 use room::Room;
@@ -149,6 +154,8 @@ fn begin(
         connections: Connections::new(replies),
         ports,
         streams: Streams::new(),
+        orders: RefCell::new(Orders::default()),
+        pages: Pages::new(&board.settings),
     });
     start(spawner, worker);
     spawn(spawner, image::find_exceptions(worker, loaded, exceptions));
@@ -165,6 +172,9 @@ fn start(spawner: Spawner, worker: &'static Worker) {
     }
     for number in 0..connections::COUNT as u16 {
         spawn(spawner, connections::serve(worker, number));
+    }
+    for _ in 0..pages::COUNT {
+        spawn(spawner, pages::serve(worker));
     }
     spawn(spawner, datagrams::serve(worker));
     spawn(spawner, worker::tick(worker));

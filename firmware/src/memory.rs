@@ -11,6 +11,7 @@ use static_cell::StaticCell;
 
 use crate::connections::{self, Replies};
 use crate::image::Loaded;
+use crate::pages;
 use crate::ports;
 use crate::room::{self, Room};
 use crate::streams;
@@ -20,14 +21,15 @@ use crate::worker::Worker;
 /// clients, and no answer from upstreams.
 pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 
-/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 20
+/// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 14
 /// kilobytes.
-pub(crate) type Engine = Gateway<32, 64, 192, 20_480, MESSAGE_LEN_MAX>;
+pub(crate) type Engine = Gateway<32, 64, 192, 14_336, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
-/// streams to upstreams, those of the room's services, and DHCP.
-pub type Sockets =
-    StackResources<{ 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + 1 }>;
+/// streams to upstreams, those of the room's services, those for the pages, and DHCP.
+pub type Sockets = StackResources<
+    { 1 + connections::COUNT + ports::COUNT + streams::COUNT + room::SOCKETS + pages::COUNT + 1 },
+>;
 
 /// The state of a gateway and the buffers of its datagrams. All zeros, so a static of it takes no
 /// room in flash.

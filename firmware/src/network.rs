@@ -18,7 +18,7 @@ pub(crate) async fn keep_current(worker: &Worker, settings: &Settings, notice: f
         let current = worker.stack.config_v4();
         if current != known {
             let upstreams = upstreams(settings, current.as_ref());
-            worker.network.set(current.as_ref().map(|network| network.address));
+            worker.set_network(current.as_ref().map(|network| network.address));
             worker.set_upstreams(&upstreams);
             notice(match &current {
                 Some(network) => Notice::Network {

@@ -12,6 +12,8 @@
 //! | `captive-portal URL` | what clients that were given an address are told of a page of the room's (RFC 8910) |
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
 //! | `pause allowed` | a tap on the button lets everything through for five minutes; else it does nothing |
+//! | `country CODE` | whose helpline visitors of the block page are shown, as in ISO 3166 |
+//! | `helpline NUMBER, NAME` | another one |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
 //! Empty lines and those that begin with `#` say nothing. One line that is not understood makes all
@@ -21,6 +23,8 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use embassy_net::{DhcpConfig, Ipv4Cidr, StaticConfigV4};
 use heapless::{String, Vec};
+
+use crate::pages::helplines::OwnHelpline;
 
 /// Servers the engine takes.
 const UPSTREAMS_MAX: usize = 8;
@@ -43,6 +47,10 @@ pub struct Settings {
     pub captive_portal: String<64>,
     /// Who runs this place.
     pub operator: String<OPERATOR_LEN_MAX>,
+    /// Where this place is, as in ISO 3166; empty when that is not said.
+    pub country: String<2>,
+    /// The helpline that visitors are shown; that of the country when there is none.
+    pub helpline: Option<OwnHelpline>,
     /// Whether whoever is at the button may pause the filter.
     pub may_pause: bool,
     /// Whether everything is let through while there is no sound image.
@@ -91,6 +99,8 @@ impl Settings {
             "time" => self.time = Some(value.parse().ok()?),
             "lease" => self.lease = Some(self.range(value)?),
             "captive-portal" => self.captive_portal = String::try_from(value).ok()?,
+            "country" => self.country = country(value)?,
+            "helpline" => self.helpline = Some(OwnHelpline::read(value)?),
             "operator" => {
                 let end = value.floor_char_boundary(OPERATOR_LEN_MAX);
                 self.operator = String::try_from(value.get(..end)?).ok()?;
@@ -130,6 +140,11 @@ fn upstream(text: &str) -> Option<SocketAddrV4> {
     text.parse().ok().or_else(at_53)
 }
 
+fn country(text: &str) -> Option<String<2>> {
+    let is_code = text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_uppercase());
+    String::try_from(text).ok().filter(|_| is_code)
+}
+
 fn address(text: &str) -> Option<(Ipv4Cidr, Option<Ipv4Addr>)> {
     let (network, router) = match text.split_once(' ') {
         Some((network, router)) => (network, Some(router.trim_start().parse().ok()?)),
@@ -149,6 +164,7 @@ mod tests {
         let text = b"# a school\nupstream 192.0.2.53\nupstream 192.0.2.54:5300\n\
             address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\n\
             lease 10.0.0.100-10.0.0.199\ncaptive-portal https://gardefou.example/api\n\
+            country KE\nhelpline 555 0100, Line of Example\n\
             operator School of Example\npause allowed\nwithout-image open\n\xff\xff";
         let settings = Settings::read(text).unwrap();
         let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
@@ -159,6 +175,7 @@ mod tests {
         assert_eq!(settings.time, Some([192, 0, 2, 123].into()));
         assert_eq!(settings.lease, Some(([10, 0, 0, 100].into(), [10, 0, 0, 199].into())));
         assert_eq!(settings.captive_portal, "https://gardefou.example/api");
+        assert_eq!((&*settings.country, &*settings.helpline.unwrap().number), ("KE", "555 0100"));
         assert_eq!(settings.operator, "School of Example");
         assert!(settings.may_pause && settings.is_open_without_image);
         for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
@@ -195,6 +212,8 @@ mod tests {
             "address 10.0.0.2/33",
             "time noon",
             "pause perhaps",
+            "country Kenya",
+            "helpline call me",
             "without-image perhaps",
             "color blue",
         ] {

@@ -16,6 +16,8 @@ use crate::connections::Connections;
 use crate::datagrams::Listener;
 use crate::image::Loaded;
 use crate::memory::Engine;
+use crate::orders::Orders;
+use crate::pages::Pages;
 use crate::panel::{Pause, State, Switch};
 use crate::ports::{self, Port};
 use crate::streams::Streams;
@@ -37,6 +39,8 @@ pub(crate) struct Worker {
     pub(crate) connections: Connections,
     pub(crate) ports: [Port; ports::COUNT],
     pub(crate) streams: Streams,
+    pub(crate) orders: RefCell<Orders>,
+    pub(crate) pages: Pages,
 }
 
 /// What is needed to decide.
@@ -72,6 +76,15 @@ impl Worker {
     pub(crate) fn set_exceptions(&self, exceptions: &'static Exceptions) {
         let core = &mut *self.core.borrow_mut();
         (core.exceptions, core.since_ms) = (exceptions, Instant::now().as_millis());
+    }
+
+    /// Is at this address from now on.
+    pub(crate) fn set_network(&self, network: Option<Ipv4Cidr>) {
+        self.network.set(network);
+        let core = &mut *self.core.borrow_mut();
+        if core.loaded.set_page(network.map(|network| network.address())) {
+            core.since_ms = Instant::now().as_millis();
+        }
     }
 
     /// Knows the time from now on.
@@ -113,15 +126,16 @@ impl Worker {
     pub(crate) fn handle(&self, mut event: Event<'_>) {
         let Core { engine, loaded, exceptions, since_ms, random, .. } =
             &mut *self.core.borrow_mut();
+        let orders = self.orders.borrow();
         if let Event::Query { client, .. } = &mut event {
-            client.profile = loaded.profile_of(client.address.ip());
+            client.profile = orders.profile_of(client.address.ip(), loaded);
         }
         let (policies, random) = (loaded.policies.borrow(), RefCell::new(random));
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
             exceptions,
-            overrides: &[],
+            overrides: &orders.overrides,
             policies: &policies,
             settings: &SETTINGS,
             unchanged_since_ms: Some(*since_ms),

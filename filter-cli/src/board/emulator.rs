@@ -82,6 +82,7 @@ impl Emulator {
         fs::write(folder.path().join("image"), image)?;
         fs::write(folder.path().join("settings"), settings)?;
         let (ip, port) = (options.listen.ip(), options.listen.port());
+        let pages = options.pages;
         let load =
             |file, address: u32| format!("loader,file={file},addr={address:#x},force-raw=on");
         let mut qemu = Command::new(QEMU);
@@ -89,7 +90,8 @@ impl Emulator {
             .args("-semihosting-config enable=on,target=native".split(' '))
             .arg("-nic")
             .arg(format!(
-                "user,model=lan9118,hostfwd=udp:{ip}:{port}-:53,hostfwd=tcp:{ip}:{port}-:53"
+                "user,model=lan9118,hostfwd=udp:{ip}:{port}-:53,hostfwd=tcp:{ip}:{port}-:53,\
+                hostfwd=tcp:{pages}-:80"
             ))
             .args(["-device", &load("image", IMAGE), "-device", &load("settings", SETTINGS)])
             .arg("-kernel")

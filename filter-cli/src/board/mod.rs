@@ -24,10 +24,14 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Where the board's port 53 is reached on this machine.
     pub listen: SocketAddrV4,
+    /// Where the pages at its port 80 are reached on this machine.
+    pub pages: SocketAddrV4,
     /// Who is asked; the name servers of this machine when there are none.
     pub upstreams: Vec<SocketAddrV4>,
     /// Who runs this place.
     pub operator: Option<String>,
+    /// Where this place is, as in ISO 3166.
+    pub country: Option<String>,
     /// Whether everything is let through while there is no sound image.
     pub is_open_without_image: bool,
 }
@@ -80,6 +84,9 @@ impl Options {
         if let Some(operator) = &self.operator {
             text += &format!("operator {operator}\n");
         }
+        if let Some(country) = &self.country {
+            text += &format!("country {country}\n");
+        }
         if self.is_open_without_image {
             text += "without-image open\n";
         }
@@ -89,6 +96,10 @@ impl Options {
     fn greeting(&self) -> String {
         let (ip, port) = (self.listen.ip(), self.listen.port());
         let name = if self.image.is_some() { "www.example.com" } else { "www.pokerstars.com" };
-        format!("the board is listening on {ip} port {port}; try `dig @{ip} -p {port} {name}`")
+        format!(
+            "the board is listening on {ip} port {port}; try `dig @{ip} -p {port} {name}`, or open \
+            http://{}/gardefou",
+            self.pages
+        )
     }
 }

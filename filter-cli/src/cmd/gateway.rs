@@ -23,6 +23,9 @@ pub struct Args {
     /// Where to reach its port 53, over UDP and TCP
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5300")]
     listen: SocketAddrV4,
+    /// Where to reach its pages, over HTTP
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pages: SocketAddrV4,
     /// Whom it asks, first choice first; may be given up to eight times
     ///
     /// Left out, it is the name servers of this machine.
@@ -31,6 +34,9 @@ pub struct Args {
     /// Who runs this place, to be shown with the reason of a block
     #[arg(long, value_name = "TEXT")]
     operator: Option<String>,
+    /// Where this place is, such as KE: whose helpline the block page shows
+    #[arg(long, value_name = "CODE", value_parser = country)]
+    country: Option<String>,
     /// What it does while there is no sound image
     #[arg(long, value_name = "WHAT", default_value = "closed")]
     without_image: WithoutImage,
@@ -64,13 +70,22 @@ impl Args {
             image: self.image.clone(),
             cache: self.cache.clone(),
             listen: self.listen,
+            pages: self.pages,
             upstreams: self.upstreams.clone(),
             operator: self.operator.clone(),
+            country: self.country.clone(),
             is_open_without_image: self.without_image == WithoutImage::Open,
         };
         board::run(&options, output)?;
         Ok(ExitStatus::Success)
     }
+}
+
+/// The code of a country.
+fn country(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_uppercase());
+    let error = || "is no code of a country: write two letters, such as KE".to_owned();
+    is_code.then(|| text.to_owned()).ok_or_else(error)
 }
 
 /// An address, at the port of DNS unless it has one.
