@@ -3,7 +3,7 @@
 //! is left out.
 #![cfg(target_os = "linux")]
 
-#[allow(unreachable_pub, reason = "a part of this runner")]
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/board.rs"]
 mod board;
 mod common;
@@ -95,7 +95,7 @@ fn nonsense_does_not_stop_it() {
         // From many ports, most of it more than the budget of a client.
         let socket = client(board.address);
         for _ in 0..100 {
-            let len = random.below(1500) as usize;
+            let len = random.below(1500);
             let octets: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();
             socket.send(&octets).unwrap();
         }

@@ -66,7 +66,7 @@ const HELPLINES: &[Row] = &[
     // https://fr.allafrica.com/stories/202012230521.html
     ("CI", "116", "Allo Enfants en détresse", "24/7", "2020-12"),
     // https://actucameroun.com/2022/12/16/alerte-le-116-nouvelle-ligne-dassistance-aux-enfants-en-detresse/
-    ("CM", "116", "Ligne verte 116 (MINPROFF)", "", "2022-12"),
+    ("CM", "116", "Ligne verte (MINPROFF)", "", "2022-12"),
     // http://www.ouestribune-dz.com/fr/pres-de-400-appels-au-numero-vert-enregistres/
     ("DZ", "1111", "ONPPE numéro vert", "", "2019"),
     // https://darelhilal.com/Print/3200195.aspx
@@ -74,7 +74,7 @@ const HELPLINES: &[Row] = &[
     // https://childhelplineinternational.org/15-years-of-116111/
     ("EU", "116 111", "European harmonised child helpline number", "", "2022-10"),
     // https://www.service-public.fr/particuliers/actualites/A14455
-    ("FR", "119", "119 Allo Enfance en Danger", "24/7", "2023-11"),
+    ("FR", "119", "Allo Enfance en Danger", "24/7", "2023-11"),
     // https://cocoainitiative.org/fr/node/1371
     ("GH", "0800 800 800", "Helpline of Hope (MoGCSP)", "24/7", "undated"),
     // https://chennaifocus.in/2012/01/20/call-1098-when-you-see-any-child-in-distress/
@@ -84,7 +84,7 @@ const HELPLINES: &[Row] = &[
     // https://www.onde.ma/fr/onde/protection
     ("MA", "2511", "ONDE - Observatoire national des droits de l'enfant", "", "2025-12"),
     // https://www.opportunites.mg/2021/03/recrutement-consultance-individuelle.html (UNICEF)
-    ("MG", "147", "Ligne verte 147", "24/7", "2021-03"),
+    ("MG", "147", "Ligne verte", "24/7", "2021-03"),
     // https://www.yonecofm.com/index.php/2018/05/17/celebrating-the-work-of-tithandizane-helpline/
     ("MW", "116", "Tithandizane National Child Helpline (YONECO)", "", "2018-05"),
     // https://www.rtp.pt/noticias/pais/iac-regista-aumento-na-linha-de-apoio-sos-crianca-e-jovem_a1680065
