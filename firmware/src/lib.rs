@@ -8,6 +8,8 @@
 //!         └► connections ──────┘
 //! ```
 //!
+//! Visitors of blocked sites are led to a page of the board's own, and the owner has pages there, too.
+//!
 //! A board has clock, executor, network driver and log; it makes a [`Stack`], spawns its runner, and
 //! [`run`]s the gateway in a [`Memory`] of its own. There is no heap: all there is to fill is filled
 //! when it begins, and what does not fit later is turned away.

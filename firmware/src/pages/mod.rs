@@ -108,6 +108,7 @@ struct Visit {
     client: IpAddr,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Page {
     Block(BlockPage<'static>),
     SignIn(SignInPage<'static>),

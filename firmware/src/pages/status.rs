@@ -30,6 +30,7 @@ pub(super) struct StatusPage<'a> {
 }
 
 /// What came of an order.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// Nothing to be said.
@@ -171,7 +172,7 @@ impl StatusPage<'_> {
             let selected = if index == usual { " selected" } else { "" };
             write!(f, "<option value=\"{index}\"{selected}>{}</option>", Escaped(profile.id))?;
         }
-        write!(f, "</select> <button>{}</button></form>\n", words.change)
+        writeln!(f, "</select> <button>{}</button></form>", words.change)
     }
 
     fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
