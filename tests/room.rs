@@ -5,6 +5,7 @@
 #[allow(unreachable_pub, reason = "a part of this runner")]
 #[path = "common/cable.rs"]
 mod cable;
+mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/dns.rs"]
 mod dns;
@@ -16,6 +17,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use cable::{BOARD, Cable, Datagram};
+use common::Random;
 use dns::Message;
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::policy::{Days, Policy, PolicyBuilder, Schedule};
@@ -60,8 +62,9 @@ fn boot(has_hours: bool, settings: &str) -> Option<Cable> {
 /// Asks until there is an answer, and plays the upstream meanwhile; other datagrams are kept.
 fn ask(cable: &mut Cable, name: &str, others: &mut Vec<Datagram>) -> Message {
     let end = Instant::now() + PATIENCE;
+    let id = cable.number();
     while Instant::now() < end {
-        cable.send(CLIENT, DNS, &query(7, name));
+        cable.send(CLIENT, DNS, &query(id, name));
         while let Some(datagram) = cable.next(PAUSE) {
             if datagram.to == UPSTREAM {
                 let mut answer = Message::from_octets(&datagram.octets);
@@ -69,7 +72,11 @@ fn ask(cable: &mut Cable, name: &str, others: &mut Vec<Datagram>) -> Message {
                 answer.sections[0] = vec![format!("{name} 60 IN A 192.0.2.1")];
                 cable.send(UPSTREAM, datagram.from, &answer.to_octets());
             } else if datagram.to == CLIENT {
-                return Message::from_octets(&datagram.octets);
+                let answer = Message::from_octets(&datagram.octets);
+                // There may be more to earlier attempts.
+                if answer.id == id {
+                    return answer;
+                }
             } else {
                 others.push(datagram);
             }
@@ -238,7 +245,7 @@ fn where_another_server_answers_the_board_gives_out_nothing() {
     assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN, "but it answers");
 }
 
-// -- Names and neighbors ---------------------------------------------------------------------------
+// -- Name and neighbors ----------------------------------------------------------------------------
 
 #[test]
 fn the_board_answers_to_its_name() {
@@ -265,8 +272,41 @@ fn the_board_answers_to_its_name() {
 fn who_is_not_there_keeps_no_one_else_from_an_answer() {
     let Some(mut cable) = boot(false, "") else { return };
     assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
-    let ghost = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 66), 40_000);
-    cable.absent.insert(*ghost.ip());
-    cable.send(ghost, DNS, &query(7, "casino.example."));
+    let clients = (100..160).map(|last| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 40_000));
+    cable.absent.extend(clients.clone().map(|client| *client.ip()));
+    for round in 1..=2 {
+        for client in clients.clone() {
+            cable.send(client, DNS, &query(round, "casino.example."));
+            let answer = next_to(&mut cable, client, PATIENCE).unwrap();
+            assert_eq!(Message::from_octets(&answer.octets).rcode, NXDOMAIN);
+        }
+    }
     assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
+}
+
+#[test]
+fn nonsense_at_any_port_stops_nothing() {
+    let Some(mut cable) = boot(false, "lease 10.0.0.100-10.0.0.199\n") else { return };
+    assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
+    // The server of addresses begins when it has found no other one.
+    let discover = dhcp(false, 1, DISCOVER, &[]);
+    assert!(converse(&mut cable, &discover, OFFER, SEARCH_TIME + PATIENCE).is_some());
+    let group = Ipv4Addr::new(224, 0, 0, 251);
+    let messages = [discover, query(1, "gardefou.local."), query(1, "casino.example.")];
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..5000 {
+        let mut octets = messages[random.below(messages.len())].clone();
+        for _ in 0..1 + random.below(4) {
+            let place = random.below(octets.len());
+            octets[place] = random.below(256) as u8;
+        }
+        octets.truncate(random.below(octets.len() + 1));
+        let (address, port) =
+            [(BOARD, 53), (BOARD, 123), (Ipv4Addr::BROADCAST, 67), (group, 5353)][random.below(4)];
+        let from = [CLIENT, SocketAddrV4::new(*CLIENT.ip(), 5353), NOBODY][random.below(3)];
+        cable.send(from, SocketAddrV4::new(address, port), &octets);
+    }
+    assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
+    assert_eq!(rcode(&mut cable, "school.example."), NOERROR);
+    assert!(converse(&mut cable, &dhcp(false, 2, DISCOVER, &[]), OFFER, PATIENCE).is_some());
 }

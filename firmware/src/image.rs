@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
     pub(crate) filter: Filter<&'static [u8]>,
     /// What each profile means now.
     pub(crate) policies: RefCell<Vec<Policy, PROFILES_MAX>>,
-    /// Whether it is the owner's image, and not what stands for it.
+    /// Whether it is one, and nothing that stands for it.
     pub(crate) is_sound: bool,
 }
 
@@ -57,18 +57,24 @@ impl Loaded {
         let mut nothing = Policy::new(CategorySet::EMPTY);
         nothing.is_closed = !settings.is_open_without_image;
         let filter = Filter::from_bytes(NOTHING)?;
-        let policies = iter::once(nothing).collect();
-        let policies = RefCell::new(policies);
+        let policies = RefCell::new(iter::once(nothing).collect());
         Ok(place.init_with(|| Loaded { filter, policies, is_sound: false }))
     }
 
-    /// Goes by the schedules of this time; gives whether that changes anything.
-    pub(crate) fn set_clock(&self, clock: Clock) -> bool {
+    /// Goes by the schedules of this time, or blocks nothing but what the law does; gives whether that
+    /// changes anything.
+    pub(crate) fn set_clock(&self, clock: Clock, is_paused: bool) -> bool {
+        if !self.is_sound {
+            return false;
+        }
         let mut is_changed = false;
         for (profile, policy) in (0..).zip(self.policies.borrow_mut().iter_mut()) {
-            let of_image = self.filter.policies().and_then(|all| all.policy(profile, clock));
+            let of_image = || self.filter.policies()?.policy(profile, clock);
             // Of a policy, schedules change nothing else.
-            let Some(Policy { enabled, .. }) = of_image else { continue };
+            let enabled = match is_paused {
+                true => CategorySet::EMPTY,
+                false => of_image().map_or(CategorySet::ALL, |policy| policy.enabled),
+            };
             is_changed |= policy.enabled != enabled;
             policy.enabled = enabled;
         }
@@ -132,7 +138,6 @@ mod tests {
         assert_eq!(NOTHING, Compiler::new(0).finish().unwrap().octets);
         let place = Box::leak(Box::new(StaticCell::new()));
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
-        assert!(!loaded.set_clock(Clock::Unix(0)));
         assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
     }
 
@@ -152,9 +157,10 @@ mod tests {
         let blocks = || loaded.policies.borrow()[0].enabled.contains(categories);
         assert!(blocks(), "strict until it is known");
         let at_hour = |hour: i64| Clock::Unix(hour * 3600);
-        assert!(loaded.set_clock(at_hour(7)) && !blocks());
-        assert!(!loaded.set_clock(at_hour(6)), "nothing is another");
-        assert!(loaded.set_clock(at_hour(8)) && blocks());
+        assert!(loaded.set_clock(at_hour(7), false) && !blocks());
+        assert!(!loaded.set_clock(at_hour(6), false), "nothing is another");
+        assert!(loaded.set_clock(at_hour(8), false) && blocks());
+        assert!(loaded.set_clock(at_hour(8), true) && !blocks());
         assert_eq!(loaded.policies.borrow()[0].operator(), "School");
     }
 }

@@ -10,9 +10,13 @@
 //!
 //! Visitors of blocked sites are led to a page of the board's own, and the owner has pages there, too.
 //!
-//! A board has clock, executor, network driver and log; it makes a [`Stack`], spawns its runner, and
-//! [`run`]s the gateway in a [`Memory`] of its own. There is no heap: all there is to fill is filled
-//! when it begins, and what does not fit later is turned away.
+//! Beside this way of a query, `room` gives out addresses, asks for the time and answers to a name;
+//! [`panel`] looks after a light and a button, and [`storage`] keeps what must survive a loss of
+//! power.
+//!
+//! A board has clock, executor, network driver and log; it makes a [`Stack`] with a driver that is
+//! [`Learning`], spawns its runner, and [`run`]s the gateway in a [`Memory`] of its own. There is no
+//! heap: all there is to fill is filled when it begins, and what does not fit later is turned away.
 //!
 //! Whether the room is protected is decided by the image, which is read where it lies. It is
 //! verified while the network comes up, and clients are answered when it has been, not before. Where
@@ -27,13 +31,16 @@ mod connections;
 mod datagrams;
 mod image;
 mod memory;
+mod neighbors;
 mod network;
 mod notice;
 mod orders;
 mod pages;
+pub mod panel;
 mod ports;
 mod room;
 mod settings;
+pub mod storage;
 mod streams;
 mod worker;
 
@@ -51,6 +58,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub use memory::{Memory, Sockets};
+pub use neighbors::Learning;
 pub use notice::Notice;
 pub use pages::helplines::OwnHelpline;
 pub use settings::Settings;
@@ -60,6 +68,7 @@ use datagrams::Listener;
 use image::Loaded;
 use orders::Orders;
 use pages::Pages;
+use panel::{Pause, Switch};
 use ports::Port;
 use room::Room;
 use streams::Streams;
@@ -77,6 +86,8 @@ pub struct Board {
     pub seed: [u8; 32],
     /// Where to say what happens.
     pub notice: fn(Notice),
+    /// What a light and a button have to do with it, where there are some.
+    pub switch: &'static Switch,
 }
 
 /// Serves; for ever.
@@ -128,6 +139,7 @@ fn begin(
         exceptions: &UNKNOWN,
         started_s: None,
         minute: Clock::Unset,
+        pause: Pause::default(),
         since_ms: 0,
         random,
     };
@@ -136,6 +148,8 @@ fn begin(
     let worker: &'static Worker = worker.init_with(|| Worker {
         core: RefCell::new(core),
         stack,
+        switch: board.switch,
+        may_pause: board.settings.may_pause,
         network: Cell::new(None),
         listener,
         connections: Connections::new(replies),

@@ -42,6 +42,9 @@ pub enum Notice {
     NoNetwork,
     /// The time is known: schedules hold from now on.
     Time,
+    /// Nobody has told it so far: what is blocked at some hour is blocked at all hours, or as the
+    /// policy says for that case.
+    NoTime,
     /// Addresses are given out from now on.
     Dhcp,
     /// They are not, because another server does it.
@@ -70,6 +73,7 @@ impl fmt::Display for Notice {
             }
             Notice::NoNetwork => f.write_str("no network"),
             Notice::Time => f.write_str("the time is known"),
+            Notice::NoTime => f.write_str("nobody tells the time; asking again"),
             Notice::Dhcp => f.write_str("giving out addresses"),
             Notice::OtherDhcp { server } => {
                 write!(f, "giving out no addresses: {server} does")

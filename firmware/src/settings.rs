@@ -13,6 +13,7 @@
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
 //! | `country CODE` | whose helpline visitors of the block page are shown, as in ISO 3166 |
 //! | `helpline NUMBER, NAME` | another one |
+//! | `pause allowed` | a tap on the button lets everything through for five minutes; else it does nothing |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
 //! Empty lines and those that begin with `#` say nothing. One line that is not understood makes all
@@ -48,6 +49,8 @@ pub struct Settings {
     pub country: String<2>,
     /// The helpline that visitors are shown; that of the country when there is none.
     pub helpline: Option<OwnHelpline>,
+    /// Whether whoever is at the button may pause the filter.
+    pub may_pause: bool,
     /// Whether everything is let through while there is no sound image.
     pub is_open_without_image: bool,
 }
@@ -97,6 +100,7 @@ impl Settings {
             "country" => self.country = country(value)?,
             "helpline" => self.helpline = Some(OwnHelpline::read(value)?),
             "operator" => self.operator = String::try_from(value).ok()?,
+            "pause" => self.may_pause = (value == "allowed").then_some(true)?,
             "without-image" => {
                 self.is_open_without_image = match value {
                     "open" => true,
@@ -156,7 +160,7 @@ mod tests {
             address 10.0.0.2/24 10.0.0.1\ntime 192.0.2.123\n\
             lease 10.0.0.100-10.0.0.199\ncaptive-portal https://gardefou.example/api\n\
             country KE\nhelpline 555 0100, Line of Example\n\
-            operator School of Example\nwithout-image open\n\xff\xff";
+            operator School of Example\npause allowed\nwithout-image open\n\xff\xff";
         let settings = Settings::read(text).unwrap();
         let upstreams = ["192.0.2.53:53", "192.0.2.54:5300"].map(|text| text.parse().unwrap());
         assert_eq!(settings.upstreams, upstreams);
@@ -168,7 +172,7 @@ mod tests {
         assert_eq!(settings.captive_portal, "https://gardefou.example/api");
         assert_eq!((&*settings.country, &*settings.helpline.unwrap().number), ("KE", "555 0100"));
         assert_eq!(settings.operator, "School of Example");
-        assert!(settings.is_open_without_image);
+        assert!(settings.may_pause && settings.is_open_without_image);
         for nothing in [&b""[..], &[0xFF; 64], &[0; 64]] {
             assert_eq!(Settings::read(nothing), Ok(Settings::default()));
         }
@@ -204,6 +208,7 @@ mod tests {
             "time noon",
             "country Kenya",
             "helpline call me",
+            "pause perhaps",
             "without-image perhaps",
             "color blue",
         ] {

@@ -18,6 +18,7 @@ use crate::image::Loaded;
 use crate::memory::Engine;
 use crate::orders::Orders;
 use crate::pages::Pages;
+use crate::panel::{Pause, State, Switch};
 use crate::ports::{self, Port};
 use crate::streams::Streams;
 
@@ -30,6 +31,8 @@ const SETTINGS: Settings = Settings { source_ports: ports::COUNT as u16, ..Setti
 pub(crate) struct Worker {
     pub(crate) core: RefCell<Core>,
     pub(crate) stack: Stack<'static>,
+    pub(crate) switch: &'static Switch,
+    pub(crate) may_pause: bool,
     /// Our own network, when there is one.
     pub(crate) network: Cell<Option<Ipv4Cidr>>,
     pub(crate) listener: Listener,
@@ -49,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) started_s: Option<i64>,
     /// The minute whose schedules are gone by.
     pub(crate) minute: Clock,
+    pub(crate) pause: Pause,
     /// Since when all of this holds.
     pub(crate) since_ms: u64,
     pub(crate) random: ChaCha12Rng,
@@ -88,18 +92,27 @@ impl Worker {
         self.core.borrow_mut().started_s = Some(unix_s - Instant::now().as_secs() as i64);
     }
 
-    /// Goes by the schedules of this minute.
-    fn follow_schedules(&self) {
-        let Core { loaded, started_s, minute, since_ms, .. } = &mut *self.core.borrow_mut();
+    /// Goes by the schedules of this minute, and by the button.
+    fn follow_time(&self) {
+        let Core { loaded, started_s, minute, pause, since_ms, .. } = &mut *self.core.borrow_mut();
         let now = Instant::now();
+        let now_ms = now.as_millis();
+        let was_paused = pause.is_on();
+        pause.step(self.switch.take_tap() && self.may_pause, now_ms);
+        let is_paused = pause.is_on();
+        self.switch.set_state(match self.network.get() {
+            Some(_) if loaded.is_sound && is_paused => State::Paused,
+            Some(_) if loaded.is_sound => State::Protected,
+            _ => State::Unprotected,
+        });
         let clock = started_s.map_or(Clock::Unset, |started_s| {
             let unix_s = started_s + now.as_secs() as i64;
             Clock::Unix(unix_s - unix_s.rem_euclid(60))
         });
-        if *minute != clock {
+        if *minute != clock || is_paused != was_paused {
             *minute = clock;
-            if loaded.set_clock(clock) {
-                *since_ms = now.as_millis();
+            if loaded.set_clock(clock, is_paused) {
+                *since_ms = now_ms;
             }
         }
     }
@@ -158,7 +171,7 @@ pub(crate) async fn tick(worker: &'static Worker) {
     let mut clock = Ticker::every(TICK);
     loop {
         clock.next().await;
-        worker.follow_schedules();
+        worker.follow_time();
         worker.handle(Event::Tick);
     }
 }

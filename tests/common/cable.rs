@@ -30,6 +30,7 @@ pub struct Cable {
     frames: Receiver<Vec<u8>>,
     /// Who does not say where they are when the board looks for them.
     pub absent: HashSet<Ipv4Addr>,
+    numbers: u16,
     qemu: Child,
     folder: TempDir,
 }
@@ -78,7 +79,7 @@ impl Cable {
                 }
             }
         });
-        Cable { socket, frames, absent: HashSet::new(), qemu, folder }
+        Cable { socket, frames, absent: HashSet::new(), numbers: 0, qemu, folder }
     }
 
     /// Sends a datagram; to all when its address is that of all or of a group.
@@ -108,6 +109,12 @@ impl Cable {
             octets,
         ];
         self.send_frame(&frame.concat());
+    }
+
+    /// A number there has not been yet.
+    pub fn number(&mut self) -> u16 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// The next datagram of the board's, if there is one for so long.

@@ -55,7 +55,7 @@ pub(super) struct Kept<'c> {
 
 impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
     pub(super) const fn new() -> Cache<ANSWERS, OCTETS> {
-        // Zeros all of it, so that a static takes no room in flash, which `None` would: it has expired.
+        // All of it zero, which `None` is not, so that a static takes no room in flash; it has expired.
         let kind = Some(Kind { dnssec_ok: false, checking_disabled: false });
         let place = Place { hash: 0, kind, len: 0, start: 0, stored_ms: 0, expires_ms: 0 };
         Cache { places: [place; ANSWERS], ring: [0; OCTETS], written: 0 }

@@ -72,7 +72,7 @@ impl Pages {
     fn helpline(&self) -> Option<Helpline<'_>> {
         match &self.own_helpline {
             Some(OwnHelpline { number, name }) => {
-                Some(Helpline { number, name, hours: "", source_date: "" })
+                Some(Helpline { number, name, hours: "", year: 0 })
             }
             None => helplines::of_country(&self.country),
         }

@@ -67,9 +67,10 @@ pub(super) async fn answer(worker: &Worker, mut socket: UdpSocket<'static>) -> I
         }
         told = if to_all { Some(Instant::now()) } else { told };
         let to = if to_all { IpEndpoint::from((GROUP, PORT)) } else { from };
-        let write = |octets: &mut [u8]| (asked.write(address, octets), ());
+        let mut octets = [0; ANSWER_LEN_MAX];
+        let len = asked.write(address, &mut octets);
         // What cannot be sent is as good as lost on the way.
-        let _ = socket.send_to_with(ANSWER_LEN_MAX, to, write).await;
+        let _ = socket.send_to(octets.get(..len).unwrap_or_default(), to).await;
         flush(&mut socket, PORT).await;
     }
 }
@@ -316,6 +317,13 @@ mod tests {
             question(NAME, A, 3),
         ] {
             assert_eq!(Asked::read(&message, US, false), None, "{message:?}");
+        }
+        for place in 0..whole.len() {
+            for value in 0..=255 {
+                let mut damaged = whole.clone();
+                damaged[place] = value;
+                Asked::read(&damaged, US, false);
+            }
         }
     }
 }

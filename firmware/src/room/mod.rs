@@ -25,7 +25,7 @@ const WAY_TIME: Duration = Duration::from_millis(500);
 
 /// What waits at the sockets, and who has which address.
 pub(crate) struct Room {
-    time: Buffers<2, { 2 * time::PACKET_LEN }, { time::PACKET_LEN }>,
+    time: Buffers<4, { 4 * time::PACKET_LEN }, { time::PACKET_LEN }>,
     dhcp: Buffers<2, { 2 * dhcp::MESSAGE_LEN_MAX }, { dhcp::REPLY_LEN }>,
     leases: Leases,
     mdns: Buffers<2, { mdns::MESSAGE_LEN_MAX }, { mdns::ANSWER_LEN_MAX }>,

@@ -23,6 +23,8 @@ use crate::worker::Worker;
 /// Octets of a request, and of what counts of an answer.
 pub(super) const PACKET_LEN: usize = 48;
 const PORT: u16 = 123;
+/// Clients come first: the stack looks for one neighbor a second.
+const COURTESY: Duration = Duration::from_secs(2);
 /// How long a server may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait before asking again: twice as long each time, up to the longest.
@@ -55,6 +57,8 @@ pub(super) async fn keep(
     notice: fn(Notice),
 ) -> Infallible {
     let (mut wait, mut is_known) = (FIRST_WAIT, false);
+    worker.stack.wait_config_up().await;
+    Timer::after(COURTESY).await;
     loop {
         worker.stack.wait_config_up().await;
         match ask_all(worker, &mut socket, settings).await {
@@ -67,6 +71,9 @@ pub(super) async fn keep(
                 Timer::after(REFRESH).await;
             }
             None => {
+                if !is_known && wait == FIRST_WAIT {
+                    notice(Notice::NoTime);
+                }
                 Timer::after(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }

@@ -28,7 +28,8 @@ use defmt::{Display2Format, error, info};
 use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
-use firmware::{Board, Memory, Notice, Settings, Sockets};
+use firmware::panel::Switch;
+use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
 use static_cell::ConstStaticCell;
 
 use board::Interrupt;
@@ -36,6 +37,8 @@ use ethernet::Ethernet;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+/// Nobody sees the lights of an emulated board.
+static SWITCH: Switch = Switch::new();
 static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
 #[entry]
@@ -47,13 +50,14 @@ fn main() -> ! {
     });
     let (seed, network_seed) = (random(), random());
     let (stack, runner) = embassy_net::new(
-        ETHERNET.take().start(),
+        Learning::new(ETHERNET.take().start()),
         settings.network(),
         SOCKETS.take(),
         u64::from_le_bytes(network_seed),
     );
     executor::run(|spawner| {
-        let board = Board { image: board::image(), settings, seed, notice: log };
+        let image = board::image();
+        let board = Board { image, settings, seed, notice: log, switch: &SWITCH };
         // Each is the only one of its kind, so there is room for it.
         network(runner).into_iter().for_each(|task| spawner.spawn(task));
         gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
@@ -61,7 +65,7 @@ fn main() -> ! {
 }
 
 #[embassy_executor::task]
-async fn network(mut runner: Runner<'static, &'static mut Ethernet>) -> ! {
+async fn network(mut runner: Runner<'static, Learning<&'static mut Ethernet>>) -> ! {
     runner.run().await
 }
 
