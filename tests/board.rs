@@ -3,7 +3,7 @@
 //! is left out.
 #![cfg(target_os = "linux")]
 
-#[allow(unreachable_pub, reason = "a part of this runner")]
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/board.rs"]
 mod board;
 mod common;

@@ -8,6 +8,8 @@
 //!         └► connections ──────┘
 //! ```
 //!
+//! Visitors of blocked sites are led to a page of the board's own, and the owner has pages there, too.
+//!
 //! Beside this way of a query, `room` gives out addresses, asks for the time and answers to a name;
 //! [`panel`] looks after a light and a button, and [`storage`] keeps what must survive a loss of
 //! power.

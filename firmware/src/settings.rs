@@ -11,9 +11,9 @@
 //! | `lease FIRST-LAST` | addresses to give out to the room, of the network of an `address` above this line; else none are |
 //! | `captive-portal URL` | what clients that were given an address are told of a page of the room's (RFC 8910) |
 //! | `operator TEXT` | who runs this place, to be shown with the reason of a block |
-//! | `pause allowed` | a tap on the button lets everything through for five minutes; else it does nothing |
 //! | `country CODE` | whose helpline visitors of the block page are shown, as in ISO 3166 |
 //! | `helpline NUMBER, NAME` | another one |
+//! | `pause allowed` | a tap on the button lets everything through for five minutes; else it does nothing |
 //! | `without-image closed\|open` | whether nothing is answered while there is no sound image, which is usual, or everything let through |
 //!
 //! Empty lines and those that begin with `#` say nothing. One line that is not understood makes all
@@ -211,9 +211,9 @@ mod tests {
             "address 10.0.0.2",
             "address 10.0.0.2/33",
             "time noon",
-            "pause perhaps",
             "country Kenya",
             "helpline call me",
+            "pause perhaps",
             "without-image perhaps",
             "color blue",
         ] {

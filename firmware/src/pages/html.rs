@@ -34,7 +34,6 @@ impl Display for Head<'_> {
             "<!DOCTYPE html>\n<html lang=\"{code}\" dir=\"{direction}\">\n<head>\
             <meta charset=\"utf-8\">\
             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-            <meta name=\"robots\" content=\"noindex\">\
             <link rel=\"icon\" href=\"data:,\">\
             <title>{title}</title><style>{STYLE}</style></head>\n<body><main>\n\
             <h1>{title}</h1>\n"

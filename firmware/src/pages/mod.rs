@@ -72,7 +72,7 @@ impl Pages {
     fn helpline(&self) -> Option<Helpline<'_>> {
         match &self.own_helpline {
             Some(OwnHelpline { number, name }) => {
-                Some(Helpline { number, name, hours: "", source_date: "" })
+                Some(Helpline { number, name, hours: "", year: 0 })
             }
             None => helplines::of_country(&self.country),
         }
@@ -108,6 +108,7 @@ struct Visit {
     client: IpAddr,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Page {
     Block(BlockPage<'static>),
     SignIn(SignInPage<'static>),

@@ -34,12 +34,12 @@ impl Display for SignInPage<'_> {
         if !self.has_pin {
             write!(f, "<h2>{}</h2>\n<p>{text}</p>\n", words.choose)?;
         }
-        write!(
+        writeln!(
             f,
             "<form method=\"post\" action=\"/gardefou/{way}\"><label for=\"pin\">{}</label>\
             <input id=\"pin\" name=\"pin\" type=\"password\" inputmode=\"numeric\" \
             minlength=\"6\" maxlength=\"12\" required autocomplete=\"off\"> \
-            <button>{button}</button></form>\n",
+            <button>{button}</button></form>",
             words.pin
         )?;
         f.write_str(FOOT)

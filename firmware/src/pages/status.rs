@@ -30,6 +30,7 @@ pub(super) struct StatusPage<'a> {
 }
 
 /// What came of an order.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// Nothing to be said.
@@ -60,8 +61,8 @@ impl Display for StatusPage<'_> {
         self.write_upstreams(f)?;
         if let Some(line) = &self.helpline {
             write!(f, "<h2>{}</h2>\n{line}\n", words.helpline)?;
-            if !line.source_date.is_empty() {
-                writeln!(f, "<p>{}: <bdi>{}</bdi></p>", words.source, line.source_date)?;
+            if line.year > 0 {
+                writeln!(f, "<p>{}: {}</p>", words.source, line.year)?;
             }
         }
         write_button(f, "leave", format_args!(""), words.sign_out)?;
@@ -132,7 +133,7 @@ impl StatusPage<'_> {
                 f,
                 "<h2>{title}</h2>\n<form method=\"post\" action=\"/gardefou/{way}\">\
                 <label for=\"{way}\">{}</label><input id=\"{way}\" name=\"name\" inputmode=\"url\" \
-                maxlength=\"253\" required autocapitalize=\"none\" spellcheck=\"false\" dir=\"ltr\"> \
+                required autocapitalize=\"none\" dir=\"ltr\"> \
                 <button>{button}</button></form>\n",
                 words.name
             )?;
@@ -171,7 +172,7 @@ impl StatusPage<'_> {
             let selected = if index == usual { " selected" } else { "" };
             write!(f, "<option value=\"{index}\"{selected}>{}</option>", Escaped(profile.id))?;
         }
-        write!(f, "</select> <button>{}</button></form>\n", words.change)
+        writeln!(f, "</select> <button>{}</button></form>", words.change)
     }
 
     fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
