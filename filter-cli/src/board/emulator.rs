@@ -112,6 +112,12 @@ impl Emulator {
         let said = fs::read_to_string(self.folder.path().join("said")).unwrap_or_default();
         Ok(format!("QEMU has ended ({status}): {}", said.trim_end()))
     }
+
+    /// Ends it, and waits until it has: its ports are free then.
+    pub(super) async fn switch_off(&mut self) {
+        // It may have ended by itself.
+        let _ = self.qemu.kill().await;
+    }
 }
 
 /// Shows the board's log among our own words.

@@ -54,7 +54,7 @@ pub fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut emulator = Emulator::boot(&firmware, &image, options)?;
-        tokio::select! {
+        let result = tokio::select! {
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
             end = emulator.end() => Err(hinted(end?, "look at what it said above")),
@@ -68,7 +68,9 @@ pub fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
                 }
                 std::future::pending().await
             } => Err(error),
-        }
+        };
+        emulator.switch_off().await;
+        result
     })
 }
 
