@@ -48,7 +48,7 @@ pub(super) const FOOT: &str = "</main></body>\n</html>\n";
 const STYLE: &str = "\
     body{margin:0;background:#fff;color:#1a1a1a;font:1.1rem/1.5 system-ui,sans-serif}\
     main{max-width:36rem;margin:0 auto;padding:1rem}\
-    h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin:1.5rem 0 .25rem}\
+    h1{font-size:1.5rem}h2{font-size:1.15rem;margin:1.5rem 0 .25rem}\
     p{margin:.25rem 0}a{color:#003f87}\
     .good,.bad{padding:.75rem;border:3px solid;font-weight:bold}.good{color:#0a4d1c}.bad{color:#8a0f0f}\
     table{border-collapse:collapse}th,td{padding:.15rem .75rem .15rem 0;text-align:start;font-weight:normal}\

@@ -228,6 +228,7 @@ impl Visit {
             words,
             loaded: core.loaded,
             orders: &worker.orders,
+            is_paused: core.pause.is_on(),
             counters: *core.engine.counters(),
             upstreams: core.engine.upstreams(now_ms).take(8).collect(),
             helpline: worker.pages.helpline(),

@@ -38,7 +38,7 @@ impl Display for SignInPage<'_> {
             f,
             "<form method=\"post\" action=\"/gardefou/{way}\"><label for=\"pin\">{}</label>\
             <input id=\"pin\" name=\"pin\" type=\"password\" inputmode=\"numeric\" \
-            minlength=\"6\" maxlength=\"12\" required autocomplete=\"off\"> \
+            minlength=\"6\" maxlength=\"12\" required> \
             <button>{button}</button></form>",
             words.pin
         )?;

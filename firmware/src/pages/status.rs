@@ -21,6 +21,8 @@ pub(super) struct StatusPage<'a> {
     pub(super) words: &'a Words,
     pub(super) loaded: &'a Loaded,
     pub(super) orders: &'a RefCell<Orders>,
+    /// Whether the button lets everything through.
+    pub(super) is_paused: bool,
     pub(super) counters: Counters,
     pub(super) upstreams: Vec<Health, 8>,
     pub(super) helpline: Option<Helpline<'a>>,
@@ -78,6 +80,8 @@ impl StatusPage<'_> {
         if !self.loaded.is_sound {
             let text = if is_closed { words.no_list_closed } else { words.no_list_open };
             ("bad", '✖', text)
+        } else if self.is_paused {
+            ("bad", '✖', words.paused)
         } else if self.upstreams.iter().all(|health| health.is_down) {
             ("bad", '✖', words.no_upstream)
         } else {
@@ -132,7 +136,7 @@ impl StatusPage<'_> {
             write!(
                 f,
                 "<h2>{title}</h2>\n<form method=\"post\" action=\"/gardefou/{way}\">\
-                <label for=\"{way}\">{}</label><input id=\"{way}\" name=\"name\" inputmode=\"url\" \
+                <label for=\"{way}\">{}</label><input id=\"{way}\" name=\"name\" \
                 required autocapitalize=\"none\" dir=\"ltr\"> \
                 <button>{button}</button></form>\n",
                 words.name
@@ -285,8 +289,8 @@ mod tests {
         let health = Health { upstream, timeouts: 0, is_down: false };
         let upstreams = [health].into_iter().collect();
         let helpline = helplines::of_country("KE");
-        let (now_ms, note) = (0, Note::None);
-        StatusPage { words, loaded, orders, counters, upstreams, helpline, now_ms, note }
+        let (is_paused, now_ms, note) = (false, 0, Note::None);
+        StatusPage { words, loaded, orders, is_paused, counters, upstreams, helpline, now_ms, note }
     }
 
     #[test]
@@ -302,6 +306,9 @@ mod tests {
             std::println!("status page, {}: {} octets", words.code, text.len());
             assert!(text.contains(words.status.protected) && text.contains("&lt;staff&gt;"));
             assert!(text.contains("gambling") && text.contains("<bdi>bet.example</bdi>"));
+            page.is_paused = true;
+            assert!(std::format!("{page}").contains(words.status.paused));
+            page.is_paused = false;
             page.upstreams[0].is_down = true;
             assert!(std::format!("{page}").contains(words.status.no_upstream));
         }

@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     },
     status: Status {
         protected: "هذا المكان محمي",
+        paused: "متوقف مؤقتًا",
         no_list_open: "غير محمي: لا توجد قائمة سليمة، وكل شيء يمر",
         no_list_closed: "لا توجد قائمة سليمة، ولا شيء يمر",
         no_upstream: "محمي، لكن لا يجيب أي خادم أسماء",

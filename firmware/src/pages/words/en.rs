@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     },
     status: Status {
         protected: "This place is protected",
+        paused: "Paused",
         no_list_open: "Not protected: there is no sound list, and everything is let through",
         no_list_closed: "There is no sound list, and nothing is let through",
         no_upstream: "Protected, but no name server answers",

@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     },
     status: Status {
         protected: "Ce lieu est protégé",
+        paused: "En pause",
         no_list_open: "Non protégé : il n’y a pas de liste valable, et tout passe",
         no_list_closed: "Il n’y a pas de liste valable, et rien ne passe",
         no_upstream: "Protégé, mais aucun serveur de noms ne répond",

@@ -59,6 +59,8 @@ pub(super) struct SignIn {
 /// For the owner.
 pub(super) struct Status {
     pub(super) protected: &'static str,
+    /// For some minutes, by the button.
+    pub(super) paused: &'static str,
     pub(super) no_list_open: &'static str,
     pub(super) no_list_closed: &'static str,
     pub(super) no_upstream: &'static str,

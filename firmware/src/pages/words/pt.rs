@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     },
     status: Status {
         protected: "Este lugar está protegido",
+        paused: "Em pausa",
         no_list_open: "Sem proteção: não há uma lista válida, e tudo passa",
         no_list_closed: "Não há uma lista válida, e nada passa",
         no_upstream: "Protegido, mas nenhum servidor de nomes responde",

@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     },
     status: Status {
         protected: "Mahali hapa panalindwa",
+        paused: "Umesitishwa",
         no_list_open: "Hakuna ulinzi: hakuna orodha sahihi, na kila kitu kinapita",
         no_list_closed: "Hakuna orodha sahihi, na hakuna kinachopita",
         no_upstream: "Panalindwa, lakini hakuna seva ya majina inayojibu",
