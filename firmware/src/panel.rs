@@ -61,17 +61,22 @@ pub enum Press {
     Hold,
 }
 
-/// Between the gateway and whoever looks after light and button: how it is, one way, and whether to
-/// pause, the other.
+/// Between the gateway and whoever looks after light and button: how it is, one way, and what was
+/// pressed, the other.
 pub struct Switch {
     state: AtomicU8,
     is_tapped: AtomicBool,
+    is_held: AtomicBool,
 }
 
 impl Switch {
     /// That of a gateway that has not begun.
     pub const fn new() -> Switch {
-        Switch { state: AtomicU8::new(State::Starting as u8), is_tapped: AtomicBool::new(false) }
+        Switch {
+            state: AtomicU8::new(State::Starting as u8),
+            is_tapped: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
+        }
     }
 
     /// How the room is.
@@ -86,17 +91,23 @@ impl Switch {
         self.is_tapped.store(true, Ordering::Relaxed);
     }
 
+    /// Forgets the owner's PIN, so that the next who comes chooses one.
+    pub fn hold(&self) {
+        self.is_held.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_state(&self, state: State) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Whether there was a tap since this was asked last. Only its one reader changes it back.
+    /// Whether there was a tap since this was asked last.
     pub(crate) fn take_tap(&self) -> bool {
-        let is_tapped = self.is_tapped.load(Ordering::Relaxed);
-        if is_tapped {
-            self.is_tapped.store(false, Ordering::Relaxed);
-        }
-        is_tapped
+        take(&self.is_tapped)
+    }
+
+    /// Whether the button was held since this was asked last.
+    pub(crate) fn take_hold(&self) -> bool {
+        take(&self.is_held)
     }
 }
 
@@ -104,6 +115,15 @@ impl Default for Switch {
     fn default() -> Switch {
         Switch::new()
     }
+}
+
+/// Whether it is set; not any more then. Only its one reader changes it back.
+fn take(flag: &AtomicBool) -> bool {
+    let is_set = flag.load(Ordering::Relaxed);
+    if is_set {
+        flag.store(false, Ordering::Relaxed);
+    }
+    is_set
 }
 
 /// A pause of the filter, while there is one.
@@ -144,13 +164,13 @@ impl<L: OutputPin, B: InputPin> Panel<L, B> {
     }
 
     /// Shows how the room is and takes what is pressed; for ever.
-    pub async fn run(mut self, switch: &Switch, mut reset_pin: impl FnMut()) -> ! {
+    pub async fn run(mut self, switch: &Switch) -> ! {
         let mut clock = Ticker::every(STEP);
         loop {
             clock.next().await;
             match self.step(switch.state(), Instant::now().as_millis()) {
                 Some(Press::Tap) => switch.tap(),
-                Some(Press::Hold) => reset_pin(),
+                Some(Press::Hold) => switch.hold(),
                 None => {}
             }
         }
@@ -299,6 +319,8 @@ mod tests {
         }
         assert!(!switch.take_tap());
         switch.tap();
-        assert!(switch.take_tap() && !switch.take_tap());
+        assert!(switch.take_tap() && !switch.take_tap() && !switch.take_hold());
+        switch.hold();
+        assert!(switch.take_hold() && !switch.take_hold());
     }
 }

@@ -99,6 +99,9 @@ impl Worker {
         let now_ms = now.as_millis();
         let was_paused = pause.is_on();
         pause.step(self.switch.take_tap() && self.may_pause, now_ms);
+        if self.switch.take_hold() {
+            self.pages.forget_owner();
+        }
         let is_paused = pause.is_on();
         self.switch.set_state(match self.network.get() {
             Some(_) if loaded.is_sound && is_paused => State::Paused,

@@ -68,6 +68,11 @@ impl Pages {
         Pages { owner: RefCell::default(), country, own_helpline }
     }
 
+    /// Whoever comes next chooses a PIN.
+    pub(crate) fn forget_owner(&self) {
+        self.owner.replace(Owner::default());
+    }
+
     /// The line the owner has set, else that of the country.
     fn helpline(&self) -> Option<Helpline<'_>> {
         match &self.own_helpline {
@@ -258,6 +263,14 @@ fn is_from_here(request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_can_be_forgotten() {
+        let pages = Pages::new(&Settings::default());
+        pages.owner.borrow_mut().choose("123456", [7; 32]).unwrap();
+        pages.forget_owner();
+        assert!(!pages.owner.borrow().has_pin());
+    }
 
     #[test]
     fn only_addresses_and_our_own_name_are_home() {

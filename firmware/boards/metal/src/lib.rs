@@ -64,7 +64,7 @@ pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Ru
 /// button that is down at the given one; for ever.
 pub async fn look_after(light: impl OutputPin, button: impl InputPin, down: PinState) -> ! {
     let panel = Panel::new((light, PinState::High), (button, down));
-    panel.run(&SWITCH, || info!("there is no PIN to reset yet")).await
+    panel.run(&SWITCH).await
 }
 
 /// Feeds a watchdog, as long as tasks are run at all; for ever.
