@@ -25,6 +25,7 @@
 # - lost, effective, stale, peak: of a reload with a name more while 1000 queries a second come:
 #   queries lost, milliseconds to the first answer by the new list, answers by the old list after that,
 #   and the peak of resident memory over what it was before.
+# - half_lost, half_effective: of another reload, at half of what the server can answer of such a stream.
 # - wrong: answers of another kind than expected, or none, in all runs.
 #
 # A peer that is not installed is left out; serve/ has a file for each. Everything is on loopback, and
@@ -38,7 +39,7 @@ target=$(realpath "${CARGO_TARGET_DIR:-target}")/release
 gardefou=$target/gardefou benches=$target/benches
 record=${RECORD:-benches/record/serve.csv}
 upstream=127.0.0.1:5391 port=5390
-new=added.by-reload.example
+new=(added.by-reload.example added.by-another.example)
 
 work=$(mktemp -d)
 pid='' upstream_pid=''
@@ -50,10 +51,9 @@ stop() {
 trap 'stop "$pid"; stop "$upstream_pid"; rm -rf "$work"' EXIT
 client() { timeout 200 taskset -c 1 "$benches" dns "$@"; }
 
-# The list before and after the reload, as image, names, and response policy zone.
-echo "$new" >"$work/new"
-lists=()
-for list in "$@"; do lists+=(--list "$list"); done
+# The list before and after each reload, as image, names, and response policy zone.
+echo "${new[0]}" >"$work/new"
+printf '%s\n' "${new[@]}" >"$work/newer"
 list() {
     local path=$work/$1
     shift
@@ -62,9 +62,16 @@ list() {
     "$gardefou" export --quiet --image "$path.gfi" --rules-only --format domains |
         grep -E '^[a-z0-9]' >"$path.names"
 }
-[[ $# -gt 0 ]] || lists=(--config blocklists/gardefou.toml)
+lists=()
+for list in "$@"; do lists+=(--list "$list"); done
+if [[ $# == 0 ]]; then
+    # As one list, for what a category or a profile is the others do not know.
+    list ours --config blocklists/gardefou.toml
+    lists=(--list "malware=$work/ours.names")
+fi
 list before "${lists[@]}"
 list after "${lists[@]}" --list "malware=$work/new"
+list later "${lists[@]}" --list "malware=$work/newer"
 
 # Listed names, taken evenly, every second of them with a label in front, and clean ones.
 names=$(wc -l <"$work/before.names")
@@ -89,14 +96,24 @@ load() {
     sort -n <<<"$runs" | awk '{ row[NR] = $1 " " $2 " " $3 } END { print row[int((NR + 1) / 2)] }'
 }
 
-header=(server blocked cached forwarded p50 p99 rss private first leaks lost effective stale peak wrong)
-row() { printf '%-10s %8s %8s %9s %6s %6s %8s %8s %8s %6s %6s %9s %6s %5s %6s\n' "$@"; }
+# reload LIST NAME PER_SECOND: tells of a reload to a list with this name more.
+reload() {
+    prepare "$work/$1"
+    swap
+    client stream --server "127.0.0.1:$port" --names "$work/blocked" --new "$2" --pid "$pid" \
+        --per-second "$3" "${in_zone[@]}" -- "${swap[@]}"
+}
+
+header=(server blocked cached forwarded p50 p99 rss private first leaks lost effective stale peak
+    half_lost half_effective wrong)
+row() { printf '%-10s %8s %8s %9s %6s %6s %8s %8s %8s %6s %6s %9s %6s %5s %9s %14s %6s\n' "$@"; }
 machine="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores"
 commit=$(git rev-parse --short=12 HEAD)$(git diff --quiet HEAD || echo -dirty)
 [[ -s $record ]] || (IFS=,; echo "names,${header[*]},date,commit,machine") >>"$record"
 
 measure() {
-    local blocked=- cached=- forwarded=- p50=- p99=- rss private first=- leaks=- reload='- - - -'
+    local blocked=- cached=- forwarded=- p50=- p99=- rss private first=- leaks=- half
+    local reloaded='- - - -' reloaded_at_half='- -'
     home=$work/$peer in_zone=() run=() swap=() zone='' needs='' wrong=0
     mkdir "$home"
     # shellcheck source=/dev/null
@@ -123,14 +140,15 @@ measure() {
     rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")
     private=$(awk '/^Private/ { n += $2 } END { print n }' "/proc/$pid/smaps_rollup")
     if [[ $rows == *reload* ]]; then
-        prepare "$work/after"
-        swap
-        reload=$(client stream --server "127.0.0.1:$port" --names "$work/blocked" --new "$new" \
-            --pid "$pid" "${in_zone[@]}" -- "${swap[@]}") || reload='- - - -'
+        reloaded=$(reload after "${new[0]}" 1000) || reloaded='- - - -'
+        # Nine of ten are blocked, the others cached and forwarded.
+        half=$(awk -v b="$blocked" -v c="${cached/-/$blocked}" -v f="${forwarded/-/$blocked}" \
+            'BEGIN { printf "%d", 0.5 / (0.9 / b + 0.05 / c + 0.05 / f) }')
+        reloaded_at_half=$(reload later "${new[1]}" "$half" | cut -d' ' -f1,2) || reloaded_at_half='- -'
     fi
-    # shellcheck disable=SC2206 # Four words.
+    # shellcheck disable=SC2206 # Words.
     local cells=("$peer" "$blocked" "$cached" "$forwarded" "$p50" "$p99" "$rss" "$private" "$first" "$leaks"
-        $reload "$wrong")
+        $reloaded $reloaded_at_half "$wrong")
     row "${cells[@]}"
     (IFS=,; echo "$names,${cells[*]},$(date -u +%F),$commit,\"$machine\"") >>"$record"
     stop "$pid"

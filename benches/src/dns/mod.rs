@@ -56,7 +56,7 @@ pub(crate) enum Command {
         #[arg(long)]
         fresh: bool,
     },
-    /// Asks for blocked names 1000 times a second, and tells a server to reload; prints queries lost,
+    /// Asks for blocked names at a steady pace, and tells a server to reload; prints queries lost,
     /// milliseconds to the first answer by the new list, answers by the old list after that, and the
     /// peak of its memory over what it was.
     Stream {
@@ -68,6 +68,9 @@ pub(crate) enum Command {
         /// The name that is on the new list alone.
         #[arg(long)]
         new: String,
+        /// Queries a second.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        per_second: u32,
         /// For how long, at most, the new list may take.
         #[arg(long, default_value_t = 30.0)]
         seconds: f64,
@@ -103,8 +106,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Respond { listen, knows_all } => respond::run(listen, knows_all),
         Command::First { target, command } => first::run(&target, &command),
         Command::Ask { target, pid, seconds, fresh } => ask::run(&target, pid, seconds, fresh),
-        Command::Stream { target, pid, new, seconds, command } => {
-            stream::run(&target, pid, &new, seconds, &command)
+        Command::Stream { target, pid, new, per_second, seconds, command } => {
+            stream::run(&target, pid, &new, per_second, seconds, &command)
         }
     }
 }

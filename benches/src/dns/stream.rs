@@ -14,11 +14,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::Target;
-use super::batch::Batch;
+use super::batch::{BATCH, Batch};
 use super::message::{Names, Said, labels};
 use super::server::{forget_peak, status_kb};
 
-const PER_SECOND: u32 = 1000;
 const LOST_AFTER: Duration = Duration::from_secs(2);
 /// The stream before the reload, and after the new list counts.
 const BEFORE: Duration = Duration::from_millis(500);
@@ -35,6 +34,7 @@ pub(super) fn run(
     target: &Target,
     pid: u32,
     new: &str,
+    per_second: u32,
     seconds: f64,
     command: &[String],
 ) -> Result<()> {
@@ -46,13 +46,14 @@ pub(super) fn run(
     forget_peak(pid)?;
     let before_kb = status_kb(pid, "VmRSS")?;
 
-    let mut batch = Batch::new();
+    let (mut sending, mut receiving) = (Batch::new(), Batch::new());
     let mut open: HashMap<u16, (Kind, Instant)> = HashMap::new();
     let (mut answered, mut lost, mut stale) = (0u32, 0u32, 0u32);
     let (mut reload, mut effective): (Option<(Instant, _)>, Option<Instant>) = (None, None);
     let began = Instant::now();
-    for number in 0u32.. {
-        let due = began + Duration::from_secs(1) / PER_SECOND * number;
+    let mut number = 0u32;
+    loop {
+        let due = began + Duration::from_secs(1) * number / per_second;
         sleep(due.saturating_duration_since(Instant::now()));
         let now = Instant::now();
         if reload.is_none() && now - began > BEFORE {
@@ -63,40 +64,51 @@ pub(super) fn run(
         if now > over.unwrap_or(at_most) {
             break;
         }
-        let kind = match number % 20 {
-            9 => Kind::Remembered,
-            19 => Kind::Fresh,
-            _ => Kind::Blocked,
-        };
-        let mut question = match kind {
-            Kind::Blocked => names.question(number as usize, false),
-            Kind::Remembered => new.question(0, false),
-            Kind::Fresh => new.question(number as usize, true),
-        };
-        let id = number as u16;
-        question[..2].copy_from_slice(&id.to_be_bytes());
-        if open.insert(id, (kind, now)).is_some() {
-            lost += 1;
+        let due_now = ((now - began).as_secs_f64() * f64::from(per_second)) as u32;
+        let numbers = number..(due_now + 1).clamp(number + 1, number + BATCH as u32);
+        number = numbers.end;
+        let mut questions = Vec::new();
+        for number in numbers {
+            let (kind, mut question) = match number % 20 {
+                9 => (Kind::Remembered, new.question(0, false)),
+                19 => (Kind::Fresh, new.question(number as usize, true)),
+                _ => (Kind::Blocked, names.question(number as usize, false)),
+            };
+            let id = number as u16;
+            question[..2].copy_from_slice(&id.to_be_bytes());
+            // Whoever has not answered before all other numbers were taken does not in time.
+            if open.insert(id, (kind, now)).is_some() {
+                lost += 1;
+            }
+            questions.push(question);
         }
+        let datagrams: Vec<_> = questions.iter().map(|question| (&question[..], None)).collect();
         // What the system does not take now is lost.
-        let _ = socket.send(&question);
-        for (message, len, _) in batch.receive(&socket)? {
-            let message = &message[..len];
-            let id = u16::from_be_bytes([message[0], message[1]]);
-            let Some((kind, sent)) = open.remove(&id) else { continue };
-            answered += 1;
-            let said = names.said(message);
-            let after_reload = reload.as_ref().is_some_and(|(at, _)| sent > *at);
-            match (kind, said) {
-                (Kind::Fresh, Said::Blocked) if after_reload => {
-                    effective.get_or_insert(now);
+        sending.send(&socket, &datagrams)?;
+        loop {
+            let received = receiving.receive(&socket)?;
+            let is_last = received.len() < BATCH;
+            for (message, len, _) in received {
+                let message = &message[..len];
+                let id = u16::from_be_bytes([message[0], message[1]]);
+                let Some((kind, sent)) = open.remove(&id) else { continue };
+                answered += 1;
+                let said = names.said(message);
+                let after_reload = reload.as_ref().is_some_and(|(at, _)| sent > *at);
+                match (kind, said) {
+                    (Kind::Fresh, Said::Blocked) if after_reload => {
+                        effective.get_or_insert(now);
+                    }
+                    (Kind::Remembered, Said::Passed) if effective.is_some_and(|at| sent > at) => {
+                        stale += 1;
+                    }
+                    // Refused is as good as lost.
+                    (_, Said::Failed) => lost += 1,
+                    _ => {}
                 }
-                (Kind::Remembered, Said::Passed) if effective.is_some_and(|at| sent > at) => {
-                    stale += 1;
-                }
-                // Refused is as good as lost.
-                (_, Said::Failed) => lost += 1,
-                _ => {}
+            }
+            if is_last {
+                break;
             }
         }
     }
