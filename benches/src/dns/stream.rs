@@ -12,12 +12,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::Target;
 use super::batch::{BATCH, Batch};
 use super::message::{Names, Said, labels};
 use super::server::{forget_peak, status_kb};
 
+const RECEIVE_LEN: usize = 8 << 20;
 const LOST_AFTER: Duration = Duration::from_secs(2);
 /// The stream before the reload, and after the new list counts.
 const BEFORE: Duration = Duration::from_millis(500);
@@ -43,6 +45,8 @@ pub(super) fn run(
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(target.server)?;
     socket.set_nonblocking(true)?;
+    // So that what is lost is not lost here, where that is permitted.
+    let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_LEN);
     forget_peak(pid)?;
     let before_kb = status_kb(pid, "VmRSS")?;
 
