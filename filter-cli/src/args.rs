@@ -59,17 +59,17 @@ enum Command {
     Diff(cmd::diff::Args),
     Export(cmd::export::Args),
     Generate(cmd::generate::Args),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Serve(Box<cmd::serve::Args>),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Gateway(cmd::gateway::Args),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Status(cmd::status::Args),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Allow(cmd::say::Allow),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Deny(cmd::say::Deny),
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     Forget(cmd::say::Forget),
 }
 
@@ -90,17 +90,17 @@ impl Cli {
             Command::Diff(args) => args.run(&output),
             Command::Export(args) => args.run(&output),
             Command::Generate(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Serve(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Gateway(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Status(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Allow(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Deny(args) => args.run(&output),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "serve", target_os = "linux"))]
             Command::Forget(args) => args.run(&output),
         }
     }

@@ -11,7 +11,7 @@
 pub mod args;
 pub mod assemble;
 pub mod audit;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "serve", target_os = "linux"))]
 pub mod board;
 pub mod cache;
 pub mod cmd;
@@ -26,6 +26,6 @@ pub mod merge;
 pub mod output;
 pub mod replace;
 pub mod report;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "serve", target_os = "linux"))]
 pub mod serve;
 pub mod why;

@@ -38,11 +38,11 @@ pub struct Args {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
     /// Ask the running server with this socket what it would answer now
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     #[arg(long, value_name = "PATH", conflicts_with_all = ["image", "categories", "lang"])]
     admin: Option<PathBuf>,
     /// ... to the client with this address
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "serve", target_os = "linux"))]
     #[arg(long, value_name = "ADDRESS", requires = "admin")]
     client: Option<std::net::IpAddr>,
     /// The language of the answer; that of the environment when left out
@@ -59,7 +59,7 @@ impl Args {
     /// # Errors
     /// When the image cannot be asked, or the name is none.
     pub fn run(&self, output: &Output) -> anyhow::Result<ExitStatus> {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(feature = "serve", target_os = "linux"))]
         if let Some(admin) = &self.admin {
             let (name, client) = (self.name.clone(), self.client);
             let answer = crate::serve::Request::Explain { name, client }.send(admin)?;
