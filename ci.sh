@@ -12,7 +12,9 @@
 #   mutate      MUTATED_IMAGES (1,000,000) damaged images with fitting checksums: opened and asked
 #   fuzz-smoke  each fuzz target for FUZZ_SECONDS (20); wants nightly and cargo-fuzz. An hour for
 #               each of the four: FUZZ_SECONDS=3600 ./ci.sh fuzz-smoke
-#   soak        `gardefou serve` for SOAK_SECONDS (3600) while upstreams fail and nonsense comes in
+#   soak        `gardefou serve` for SOAK_SECONDS (3600) while links lose packets and go down, upstreams
+#               fail and nonsense comes in. Wants nftables and network namespaces: root, or
+#               unshare --map-root-user ./ci.sh soak
 #   static      `gardefou` for routers: one file for any Linux on x86_64, aarch64 and armv7, in
 #               target/static; what another processor is for runs where qemu-user is. Wants python3,
 #               for the C compiler and linker (Zig's), which it installs itself

@@ -1,93 +1,121 @@
-//! `gardefou serve`, the real binary, for SOAK_SECONDS (20): clients ask while upstreams lose packets
-//! and fail, answers are forged, connections stay half open, nonsense comes in, and image and
-//! overrides change. No protected name leaks, and no allowed one is lost. On loopback, with upstreams
-//! that lose packets by themselves.
+//! `gardefou serve`, the real binary, for SOAK_SECONDS (20), in a home of network namespaces: clients
+//! ask over UDP and TCP, IPv4 and IPv6, while links lose and repeat packets and go down, upstreams
+//! fail, are late and are imitated, connections stay half open, nonsense comes in, and image and
+//! overrides change. No protected name leaks, and no allowed one is lost.
 #![cfg(target_os = "linux")]
 
 mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/dns.rs"]
 mod dns;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/home.rs"]
+mod home;
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
+#[path = "common/namespace.rs"]
+mod namespace;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::Random;
 use dns::Message;
-use server::{Place, Server, framed, pair, query, read_framed};
+use home::{FORGER, GUESTS, Home, OTHER, ROOM, ROUTER, UPLINKS, address};
+use server::{Place, Server, framed, query, read_framed};
 
 const RIGHT: &str = "192.0.2.1";
 const LEAKED: &str = "192.0.2.66";
 const FORGED: &str = "203.0.113.66";
-/// So long a client waits for an answer before it asks again, and so long in all: time for several
-/// outages to begin and end, and for a failure to be forgotten (RFC 9520).
+/// So long a client waits for an answer before it asks again; a connection takes longer.
 const TRY: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TRY_OF_STREAM: Duration = Duration::from_secs(3);
+/// So often it asks before a name is lost: a question has three tries in 5.6 seconds, and its failure
+/// is remembered for two more (RFC 9520).
+const TRIES: u64 = 30;
+/// Most of the time they wait.
+const CLIENTS: u64 = 24;
+const SERVFAIL: u16 = 2;
+const NXDOMAIN: u16 = 3;
 const MEMORY_MAX_KB: u64 = 64 * 1024;
 
 /// What happens to upstreams, and what was seen.
 #[derive(Default)]
 struct Sky {
-    loss_percent: AtomicU64,
     /// One bit for each upstream that does not answer.
     out: AtomicU64,
-    /// Odd while none answers.
+    /// Odd while none can be reached. Nobody but this test makes it so.
     darkness: AtomicU64,
     is_over: AtomicBool,
     /// Protected names upstreams were asked about.
     leaks: AtomicU64,
     answered: AtomicU64,
+    /// Tries without an answer while no upstream could be reached.
     excused: AtomicU64,
+    /// The most that a client tried while one could.
+    tries: AtomicU64,
     nonsense: AtomicU64,
 }
 
-fn upstream(number: u64, sky: &Arc<Sky>) -> String {
-    let (address, udp, tcp) = pair();
+impl Sky {
+    fn is_out(&self, number: usize) -> bool {
+        self.out.load(SeqCst) >> number & 1 == 1
+    }
+}
+
+/// An upstream, at its own link. The second has an IPv6 address.
+fn upstream(number: usize, sky: &Arc<Sky>) -> JoinHandle<()> {
+    let at = |who| address(UPLINKS[number], who, number != 1);
+    let udp = Arc::new(UdpSocket::bind(at(OTHER)).unwrap());
+    let forger = Arc::new(UdpSocket::bind(at(FORGER)).unwrap());
+    let tcp = TcpListener::bind(at(OTHER)).unwrap();
     let seen = Arc::clone(sky);
     thread::spawn(move || {
-        let (mut buffer, mut random) = ([0; 4096], Random(number + 77));
+        for mut stream in tcp.incoming().flatten() {
+            let seen = Arc::clone(&seen);
+            thread::spawn(move || {
+                let _ = stream.set_read_timeout(Some(TRY_OF_STREAM));
+                while let Some(message) = read_framed(&mut stream)
+                    && !seen.is_out(number)
+                {
+                    let _ = stream.write_all(&framed(&answer(&message, RIGHT, false, &seen)));
+                }
+            });
+        }
+    });
+    let seen = Arc::clone(sky);
+    thread::spawn(move || {
+        let (mut buffer, mut random) = ([0; 4096], Random(number as u64 + 77));
         while let Ok((len, from)) = udp.recv_from(&mut buffer) {
-            let is_lost = random.below(100) < seen.loss_percent.load(SeqCst) as usize;
             let right = answer(&buffer[..len], RIGHT, true, &seen);
-            if is_lost || seen.out.load(SeqCst) >> number & 1 == 1 {
+            let mut forged = answer(&buffer[..len], FORGED, true, &seen);
+            if seen.is_out(number) {
                 continue;
             }
+            let _ = forger.send_to(&forged, from);
             // From the right address and port: with another id, and cut off.
             if random.below(3) == 0 {
-                let mut forged = answer(&buffer[..len], FORGED, true, &seen);
                 forged[1] ^= 1 + random.below(255) as u8;
                 let _ = udp.send_to(&forged, from);
                 let _ = udp.send_to(&right[..random.below(right.len())], from);
             }
-            // From elsewhere.
-            if let Ok(forger) = UdpSocket::bind("127.0.0.66:0") {
-                let _ = forger.send_to(&answer(&buffer[..len], FORGED, true, &seen), from);
-            }
-            let _ = udp.send_to(&right, from);
+            // Some answers are late: others overtake them, or another upstream was asked since.
+            let late_ms = if random.below(8) == 0 { random.below(2000) } else { random.below(20) };
+            let udp = Arc::clone(&udp);
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(late_ms as u64));
+                let _ = udp.send_to(&right, from);
+            });
         }
-    });
-    let seen = Arc::clone(sky);
-    thread::spawn(move || {
-        for mut stream in tcp.incoming().map_while(Result::ok) {
-            let _ = stream.set_read_timeout(Some(TRY));
-            if seen.out.load(SeqCst) >> number & 1 == 1 {
-                continue;
-            }
-            if let Some(message) = read_framed(&mut stream) {
-                let _ = stream.write_all(&framed(&answer(&message, RIGHT, false, &seen)));
-            }
-        }
-    });
-    address.to_string()
+    })
 }
 
 fn answer(query: &[u8], address: &str, is_udp: bool, sky: &Sky) -> Vec<u8> {
@@ -111,35 +139,58 @@ fn answer(query: &[u8], address: &str, is_udp: bool, sky: &Sky) -> Vec<u8> {
     message.to_octets()
 }
 
-/// Asks until there is an answer that is not a failure of ours.
-fn ask(server: SocketAddr, name: &str, random: &mut Random) -> Option<Message> {
-    let socket = server::client(server);
+/// Asks once, over UDP or TCP.
+fn attempt(server: SocketAddr, name: &str, random: &mut Random) -> Option<Message> {
+    let id = random.below(65_536) as u16;
+    let octets = query(id, name);
+    if random.below(8) == 0 {
+        let mut stream = TcpStream::connect_timeout(&server, TRY_OF_STREAM).ok()?;
+        stream.set_read_timeout(Some(TRY_OF_STREAM)).unwrap();
+        stream.write_all(&framed(&octets)).ok()?;
+        return Some(Message::from_octets(&read_framed(&mut stream)?));
+    }
+    let (socket, mut buffer) = (server::client(server), [0; 4096]);
     socket.set_read_timeout(Some(TRY)).unwrap();
-    let mut buffer = [0; 4096];
-    let end = Instant::now() + PATIENCE;
+    socket.send(&octets).ok()?;
+    // What is late for another try may come here, to a port that was given again.
+    let end = Instant::now() + TRY;
     while Instant::now() < end {
-        let id = random.below(65_536) as u16;
-        socket.send(&query(id, name)).unwrap();
-        while let Ok(len) = socket.recv(&mut buffer) {
-            let message = Message::from_octets(&buffer[..len]);
-            match (message.id == id, message.rcode) {
-                (false, _) => {}
-                (true, 2) => {
-                    thread::sleep(TRY);
-                    break;
-                }
-                (true, _) => return Some(message),
-            }
+        let len = socket.recv(&mut buffer).ok()?;
+        let message = Message::from_octets(&buffer[..len]);
+        if message.id == id {
+            return Some(message);
         }
     }
     None
 }
 
-fn live(number: u64, server: SocketAddr, sky: &Sky) {
+/// Asks as a stub resolver does, until there is an answer that is no failure. What is listed needs no
+/// upstream, so for that there is no excuse.
+fn ask(name: &str, is_listed: bool, random: &mut Random, sky: &Sky) -> Message {
+    let mut tries = 0;
+    loop {
+        let (start, before) = (Instant::now(), sky.darkness.load(SeqCst));
+        let server = address(ROOM, ROUTER, random.below(2) == 0);
+        let message = attempt(server, name, random);
+        if let Some(message) = message.filter(|message| is_listed || message.rcode != SERVFAIL) {
+            return message;
+        }
+        let is_dark = before % 2 == 1 || sky.darkness.load(SeqCst) != before;
+        if is_dark && !is_listed {
+            sky.excused.fetch_add(1, SeqCst);
+        } else {
+            tries += 1;
+            sky.tries.fetch_max(tries, SeqCst);
+            assert!(tries < TRIES, "lost: {name}");
+        }
+        thread::sleep(TRY.saturating_sub(start.elapsed()));
+    }
+}
+
+fn live(number: u64, sky: &Sky) {
     let mut random = Random(number * 7919 + 1);
     while !sky.is_over.load(SeqCst) {
         let n = random.below(300);
-        let before = sky.darkness.load(SeqCst);
         let name = match random.below(8) {
             0 | 1 => format!("n{n}.CaSino.example."),
             2 => format!("cloaked{n}.open.example."),
@@ -147,21 +198,15 @@ fn live(number: u64, server: SocketAddr, sky: &Sky) {
             4 => format!("big{n}.open.example."),
             _ => format!("n{n}.open.example."),
         };
-        let message = ask(server, &name, &mut random);
-        let is_dark = before % 2 == 1 || sky.darkness.load(SeqCst) != before;
         let is_listed = name.contains("CaSino");
-        let Some(message) = message else {
-            assert!(is_dark && !is_listed, "lost: {name}");
-            sky.excused.fetch_add(1, SeqCst);
-            continue;
-        };
+        let message = ask(&name, is_listed, &mut random, sky);
         sky.answered.fetch_add(1, SeqCst);
         let blocked = message.edns.as_ref().is_some_and(|edns| {
             edns.errors.iter().any(|error| error.starts_with("15 ") || error.starts_with("17 "))
         });
         let is_empty = message.sections[0].is_empty();
         if is_listed || name.starts_with("cloaked") {
-            let rcode = if is_listed { 3 } else { 0 };
+            let rcode = if is_listed { NXDOMAIN } else { 0 };
             assert!(blocked && is_empty && message.rcode == rcode, "leaked: {message:?}");
         } else if !(name.contains("turned") && blocked && is_empty) {
             let records = &message.sections[0];
@@ -171,10 +216,12 @@ fn live(number: u64, server: SocketAddr, sky: &Sky) {
     }
 }
 
-/// A thousand messages a second that are none, and connections on which nothing more comes.
-fn disturb(server: SocketAddr, sky: &Sky) {
+/// Guests send a thousand messages a second that are none, and open connections on which nothing more
+/// comes.
+fn disturb(sky: &Sky) {
     let (mut random, mut held) = (Random(0x9E37_79B9), Vec::new());
-    let socket = UdpSocket::bind("127.0.0.7:0").unwrap();
+    let servers = [true, false].map(|is_ipv4| address(GUESTS, ROUTER, is_ipv4));
+    let sockets = servers.map(server::client);
     while !sky.is_over.load(SeqCst) {
         for _ in 0..20 {
             let mut octets = query(random.below(65_536) as u16, "www.casino.example.");
@@ -183,17 +230,36 @@ fn disturb(server: SocketAddr, sky: &Sky) {
                 octets[at] = random.below(256) as u8;
             }
             octets.truncate(random.below(octets.len() + 1));
-            let _ = socket.send_to(&octets, server);
+            let _ = sockets[random.below(2)].send(&octets);
             sky.nonsense.fetch_add(1, SeqCst);
         }
         if random.below(10) == 0
-            && let Ok(mut stream) = std::net::TcpStream::connect_timeout(&server, TRY)
+            && let Ok(mut stream) = TcpStream::connect_timeout(&servers[random.below(2)], TRY)
         {
             let _ = stream.write_all(&[0]);
             held.push(stream);
             held.drain(..held.len().saturating_sub(64));
         }
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Some upstreams fail, the others can be reached again: `out` has a bit for each.
+fn fail(out: u64, home: &Home, sky: &Sky, random: &mut Random) {
+    let (is_dark, will_be_dark) = (sky.darkness.load(SeqCst) % 2 == 1, out == 7);
+    if will_be_dark && !is_dark {
+        sky.darkness.fetch_add(1, SeqCst);
+    }
+    for (number, link) in UPLINKS.into_iter().enumerate() {
+        home.mend(link);
+        // Of those that do not answer, two thirds are cut off.
+        if out >> number & 1 == 1 && random.below(3) > 0 {
+            home.cut(link, random.below(2) == 0);
+        }
+    }
+    sky.out.store(out, SeqCst);
+    if is_dark && !will_be_dark {
+        sky.darkness.fetch_add(1, SeqCst);
     }
 }
 
@@ -205,38 +271,45 @@ fn memory_kb(server: &Server) -> u64 {
 
 #[test]
 fn nothing_leaks_and_nothing_is_lost() {
+    let Some(home) = Home::new().map(Arc::new) else {
+        eprintln!("skipped: the soak wants network namespaces, whose links lose packets");
+        return;
+    };
     let seconds = std::env::var("SOAK_SECONDS").map_or(20, |text| text.parse().unwrap());
     let sky = Arc::new(Sky::default());
-    let upstreams: Vec<String> = (0..3).map(|number| upstream(number, &sky)).collect();
+    let upstreams = [0, 1, 2].map(|number| home.beyond.within(|| upstream(number, &sky)));
     let place = Place::new(&["casino.example"]);
-    let mut arguments = vec!["--queries-per-second", "5000", "--names-per-second", "2000"];
-    arguments.extend(upstreams.iter().flat_map(|address| ["--upstream", address]));
-    let mut server = Server::start(&place, &arguments);
-    let address = server.address;
-    let mut threads: Vec<_> = (0..6)
-        .map(|number| {
-            let sky = Arc::clone(&sky);
-            thread::spawn(move || live(number, address, &sky))
-        })
-        .collect();
-    let seen = Arc::clone(&sky);
-    threads.push(thread::spawn(move || disturb(address, &seen)));
+    let mut command = Server::command(&place);
+    command.args(["--queries-per-second", "5000", "--names-per-second", "2000"]);
+    for (link, is_ipv4) in [(ROOM, true), (ROOM, false), (GUESTS, true), (GUESTS, false)] {
+        command.arg("--listen").arg(address(link, ROUTER, is_ipv4).to_string());
+    }
+    for (number, link) in UPLINKS.into_iter().enumerate() {
+        command.arg("--upstream").arg(address(link, OTHER, number != 1).to_string());
+    }
+    let mut server = Server::ready(&place, &mut home.router.enter(&command));
+    let in_rooms = |work: Box<dyn FnOnce(&Sky) + Send>| {
+        let (home, sky) = (Arc::clone(&home), Arc::clone(&sky));
+        thread::spawn(move || home.rooms.within(|| work(&sky)))
+    };
+    let mut threads: Vec<_> =
+        (0..CLIENTS).map(|number| in_rooms(Box::new(move |sky| live(number, sky)))).collect();
+    threads.push(in_rooms(Box::new(disturb)));
 
     let mut random = Random(42);
-    let (end, mut peak_kb) = (Instant::now() + Duration::from_secs(seconds), 0);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let (mut next, mut outages, mut peak_kb) = (0, 0, 0);
     for turn in 0.. {
         if Instant::now() > end {
             break;
         }
-        sky.loss_percent.store([0, 5, 15, 30][random.below(4)], SeqCst);
-        // An outage of nearly three seconds is longer than the first two waits for an answer.
-        if turn % 4 == 0 {
-            let out = random.below(8) as u64;
-            sky.out.store(out, SeqCst);
-            let was_dark = sky.darkness.load(SeqCst) % 2 == 1;
-            if was_dark != (out == 7) {
-                sky.darkness.fetch_add(1, SeqCst);
-            }
+        home.lose([0, 3, 10, 20][random.below(4)], [0, 1, 3, 5][random.below(4)]);
+        // An outage of three to ten seconds is longer than the first two waits for an answer.
+        if turn == next {
+            let is_over = sky.out.load(SeqCst) > 0;
+            fail(if is_over { 0 } else { random.below(8) as u64 }, &home, &sky, &mut random);
+            outages += u64::from(sky.out.load(SeqCst) > 0);
+            next += 4 + random.below(12);
         }
         match random.below(4) {
             0 => place.write_image(&["casino.example", "turned.example"]),
@@ -254,9 +327,11 @@ fn nothing_leaks_and_nothing_is_lost() {
             server.process.signal("HUP");
         }
         peak_kb = peak_kb.max(memory_kb(&server));
-        assert!(!threads.iter().any(|thread| thread.is_finished()), "somebody saw a mistake");
+        let mut all = threads.iter().chain(&upstreams);
+        assert!(!all.any(|thread| thread.is_finished()), "somebody saw a mistake");
         thread::sleep(Duration::from_millis(700));
     }
+    fail(0, &home, &sky, &mut random);
     sky.is_over.store(true, SeqCst);
     for thread in threads {
         thread.join().unwrap();
@@ -268,15 +343,21 @@ fn nothing_leaks_and_nothing_is_lost() {
     for word in ["casino", "open.example", "turned", "cloaked"] {
         assert!(!said.contains(word), "it says a name:\n{said}");
     }
+    let counters = home.counters();
     let count = |number: &AtomicU64| number.load(SeqCst);
     eprintln!(
-        "{seconds} s: {} answers, {} excused, {} of nonsense, at most {peak_kb} kB; {}",
+        "{seconds} s: {} answers after at most {} tries; {outages} outages, {} of all upstreams, \
+         {} tries excused; {} images; {} of nonsense; at most {peak_kb} kB; packets {counters:?}; {}",
         count(&sky.answered),
+        count(&sky.tries) + 1,
+        count(&sky.darkness) / 2,
         count(&sky.excused),
+        place.images.get(),
         count(&sky.nonsense),
         status["counters"],
     );
     assert_eq!(count(&sky.leaks), 0, "upstreams were asked about protected names");
     assert!(status["counters"]["strangers"].as_u64().unwrap() > 0, "nothing forged came in");
+    assert!(counters.values().all(|&packets| packets > 0), "links did nothing: {counters:?}");
     assert!(peak_kb < MEMORY_MAX_KB, "{peak_kb} kB");
 }

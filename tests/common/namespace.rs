@@ -29,7 +29,10 @@ impl Namespace {
         let _ = BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line);
         let namespace = Namespace { keeper, _until };
         if line != "ready\n" {
-            eprintln!("network namespaces are not permitted here (root may make them), or no `ip`");
+            eprintln!(
+                "network namespaces are not permitted here, or there is no `ip`: be root, or try \
+                 `unshare --map-root-user`"
+            );
             return None;
         }
         Some(namespace)
