@@ -35,6 +35,7 @@ mod datagrams;
 mod explain;
 mod https;
 mod image;
+mod inbox;
 mod links;
 mod metrics;
 mod neighbors;
@@ -63,8 +64,8 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use filter_core::gateway::{Budget, Settings};
 use filter_core::policy::ClientMatch;
+use tokio::runtime::LocalRuntime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::LocalSet;
 
 use crate::output::{Output, hinted, report};
 
@@ -155,8 +156,7 @@ pub fn run(options: Options, output: &Output) -> anyhow::Result<()> {
     let (crew, mut lost) = Crew::start(sockets, &common)?;
     let Common { servers, identity, current, overrides, .. } = common;
     let overseer = Rc::new(Overseer::new(crew, current, overrides, &places));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = LocalSet::new().block_on(&runtime, async {
+    let result = LocalRuntime::new()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let hangup = signal(SignalKind::hangup())?;

@@ -11,7 +11,8 @@ use std::os::fd::RawFd;
 use nix::cmsg_space;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
-use quinn_udp::BATCH_SIZE;
+
+use super::inbox::BATCH;
 
 /// The replies of one socket that were not sent yet.
 pub(super) struct Outbox {
@@ -31,7 +32,7 @@ impl Outbox {
 
     /// Whether a reply from this address of ours can be sent with the others.
     pub(super) fn has_room_for(&self, local: Option<IpAddr>) -> bool {
-        self.replies.is_empty() || (self.local == local && self.replies.len() < BATCH_SIZE)
+        self.replies.is_empty() || (self.local == local && self.replies.len() < BATCH)
     }
 
     /// Takes in a reply there is room for.
@@ -67,7 +68,7 @@ impl Outbox {
                 Some(ControlMessage::Ipv4PacketInfo(_)) => Some(cmsg_space!(in_pktinfo)),
                 Some(_) => Some(cmsg_space!(in6_pktinfo)),
             };
-            MultiHeaders::preallocate(BATCH_SIZE, space)
+            MultiHeaders::preallocate(BATCH, space)
         });
         let mut begin = 0;
         let mut slices = Vec::with_capacity(self.replies.len());

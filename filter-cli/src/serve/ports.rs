@@ -25,8 +25,6 @@ pub(super) const COUNT: u16 = 128;
 /// How long questions leave from a port. Longer than the engine waits for any answer, so that
 /// twice of it is long enough to listen there.
 const LIFETIME: Duration = Duration::from_secs(10);
-/// More than the 1232 octets we announce that we take.
-const MESSAGE_LEN_MAX: usize = 4096;
 
 /// The ports that are open, by the engine's number and whether they are of IPv6.
 #[derive(Default)]
@@ -68,10 +66,11 @@ impl Ports {
 
 /// Gives the worker what comes to a port.
 async fn listen(worker: Rc<Worker>, port: u16, socket: Rc<UdpSocket>) -> io::Result<()> {
-    let mut buffer = [0; MESSAGE_LEN_MAX];
     loop {
-        let (len, from) = socket.recv_from(&mut buffer).await?;
-        let message = buffer.get(..len).unwrap_or_default();
-        worker.handle(Event::Answer { from, transport: Transport::Udp, port, message });
+        socket.readable().await?;
+        for datagram in worker.inbox.borrow_mut().receive(&socket, false) {
+            let (from, message) = (datagram.from, datagram.octets);
+            worker.handle(Event::Answer { from, transport: Transport::Udp, port, message });
+        }
     }
 }

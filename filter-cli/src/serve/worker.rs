@@ -16,14 +16,16 @@ use filter_core::gateway::{
 use filter_core::policy::{Clock, Override, Policy};
 use rand::Rng;
 use rand::rngs::ThreadRng;
+use tokio::runtime::LocalRuntime;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::MissedTickBehavior;
 
 use super::access::Access;
 use super::connections::{self, Connections};
 use super::datagrams::{self, Listener};
 use super::image::Loaded;
+use super::inbox::Inbox;
 use super::links::Links;
 use super::neighbors::Neighbors;
 use super::overrides::Overrides;
@@ -126,8 +128,7 @@ fn work(
     common: Common,
     mut questions: mpsc::Receiver<oneshot::Sender<Account>>,
 ) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
+    LocalRuntime::new()?.block_on(async {
         let listeners: Vec<Rc<Listener>> = sockets
             .udp
             .into_iter()
@@ -163,6 +164,7 @@ pub(super) struct Worker {
     access: Access,
     outsiders: Cell<u64>,
     listeners: Vec<Rc<Listener>>,
+    pub(super) inbox: RefCell<Inbox>,
     /// Told when a listener has replies to send.
     unsent: Notify,
     pub(super) ways: RefCell<Ways>,
@@ -213,6 +215,7 @@ impl Worker {
             access: common.access,
             outsiders: Cell::new(0),
             listeners,
+            inbox: RefCell::new(Inbox::new()),
             unsent: Notify::new(),
             ways: RefCell::default(),
             connections: Connections::default(),
