@@ -225,6 +225,15 @@ impl<D: AsRef<[u8]>> Filter<D> {
         self.rules.1.entry_count()
     }
 
+    /// Whether some rule allows something. O(classes).
+    pub fn has_exceptions(&self) -> bool {
+        let classes = Classes::new(self.classes.of(self.data.as_ref()));
+        classes.is_some_and(|classes| {
+            let mut facets = (0..=u16::MAX).take(classes.len()).flat_map(|n| classes.facets(n));
+            facets.any(|facet| facet.action == Action::Allow)
+        })
+    }
+
     /// How many names are never blocked.
     pub fn never_block_count(&self) -> u32 {
         self.never_block.map_or(0, |(_, layout)| layout.entry_count())

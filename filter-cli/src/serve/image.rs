@@ -91,8 +91,9 @@ impl Source {
             closes_when_expired: self.closes_when_expired,
             ..Loaded::new(image, &self.wishes)?
         };
-        let is_short = loaded.image.filter().rule_count() <= RULES_AT_ONCE;
-        Ok((if is_short { loaded.with_exceptions() } else { loaded }, stamps))
+        let filter = loaded.image.filter();
+        let is_quick = !filter.has_exceptions() || filter.rule_count() <= RULES_AT_ONCE;
+        Ok((if is_quick { loaded.with_exceptions() } else { loaded }, stamps))
     }
 
     /// What is served while there is no sound image.

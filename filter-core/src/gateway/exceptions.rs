@@ -46,8 +46,8 @@ impl Exceptions {
     /// No name is above an allowed one: what a [search](Exceptions::search) begins with.
     pub const NONE: Exceptions = Exceptions([0; 1024]);
 
-    /// Reads every rule and never-block name of a filter: O(rules), to be done once, and beside
-    /// the queries where rules are many.
+    /// Reads every rule of a filter, if [one allows something](Filter::has_exceptions), and every
+    /// never-block name: O(rules), to be done once, and beside the queries where rules are many.
     pub fn of<D: AsRef<[u8]>>(filter: &Filter<D>) -> Exceptions {
         let mut exceptions = Exceptions::NONE;
         exceptions.search(filter).advance(usize::MAX);
@@ -57,7 +57,8 @@ impl Exceptions {
     /// Adds those of a filter a part at a time, for who has one processor for this and the queries.
     /// Not to be gone by before the search has ended.
     pub fn search<'a, D: AsRef<[u8]>>(&'a mut self, filter: &'a Filter<D>) -> Search<'a> {
-        Search { exceptions: self, rules: filter.rules(), never_block: filter.never_block() }
+        let rules = filter.has_exceptions().then(|| filter.rules());
+        Search { exceptions: self, rules, never_block: filter.never_block() }
     }
 
     /// Whether an allowed name may be below this one.
@@ -86,7 +87,8 @@ impl Exceptions {
 /// A search for the exceptions of a filter; see [`Exceptions::search`].
 pub struct Search<'a> {
     exceptions: &'a mut Exceptions,
-    rules: Rules<'a>,
+    /// None where they allow nothing: then it is not worth looking.
+    rules: Option<Rules<'a>>,
     never_block: NeverBlock<'a>,
 }
 
@@ -94,7 +96,7 @@ impl Search<'_> {
     /// Looks at so many more rules and never-block names; false when there were not as many.
     pub fn advance(&mut self, count: usize) -> bool {
         for _ in 0..count {
-            if let Some(rule) = self.rules.next() {
+            if let Some(rule) = self.rules.as_mut().and_then(Iterator::next) {
                 for facet in rule.facets().filter(|facet| facet.action == Action::Allow) {
                     self.exceptions.insert(&rule.name, facet.scope);
                 }
@@ -134,5 +136,32 @@ mod tests {
         let wrong = (0..10_000)
             .filter(|number| exceptions.may_be_above_one(&name(std::format!("x{number}.example"))));
         assert!(wrong.count() < 300);
+    }
+
+    #[cfg(feature = "build")]
+    #[test]
+    fn rules_are_looked_at_where_one_allows_something() {
+        use crate::compile::{Compiler, ListInfo};
+        use crate::rule::CategorySet;
+
+        let name = |text: &str| Name::from_text(text).unwrap();
+        let exceptions = |allowed: Option<&str>| {
+            let mut compiler = Compiler::new(1);
+            compiler.category(20, "gambling").unwrap();
+            let list = compiler.list(ListInfo::new("demo", CategorySet::of(20))).unwrap();
+            let mut rule = |text, action| {
+                compiler.rule(&name(text), Scope::Subtree, action, list).unwrap();
+            };
+            rule("a.example", Action::Block);
+            rule("b.example", Action::Block);
+            allowed.into_iter().for_each(|text| rule(text, Action::Allow));
+            compiler.never_block(&name("help.b.example"), Scope::Subtree).unwrap();
+            let filter = Filter::from_bytes(compiler.finish().unwrap().octets).unwrap();
+            assert_eq!(filter.has_exceptions(), allowed.is_some());
+            let exceptions = Exceptions::of(&filter);
+            ["a.example", "b.example"].map(|text| exceptions.may_be_above_one(&name(text)))
+        };
+        assert_eq!(exceptions(None), [false, true]);
+        assert_eq!(exceptions(Some("good.a.example")), [true, true]);
     }
 }
