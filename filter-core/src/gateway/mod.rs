@@ -82,7 +82,7 @@ pub use self::upstream::{Health, Upstream};
 ///   those about the oldest question wait no longer; they get no reply and may ask again.
 /// - `CLIENTS`: of how many clients the budgets are remembered, a multiple of 8; with 0 there are
 ///   no budgets.
-/// - `ANSWERS` and `OCTETS`: how many answers the cache holds, a multiple of 4, and how many
+/// - `ANSWERS` and `OCTETS`: how many answers the cache holds, a multiple of 8, and how many
 ///   octets they may take together; with 0 there is no cache.
 /// - `MESSAGE`: octets of the longest reply over a stream, at least 1232. Whoever asks for a longer
 ///   one is told that it is truncated.

@@ -24,7 +24,7 @@ pub(super) struct Repeat<'c> {
 
 impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
     /// The reply to a query over UDP, if it is the same as one before. Cost: a hash of the query and
-    /// four places.
+    /// eight places.
     pub(super) fn repeat(
         &self,
         profile: u8,
