@@ -42,6 +42,14 @@ use crate::output::report;
 /// answers and replies in two megabytes, messages as long as they get: 4 MB.
 type Engine = Gateway<1024, 4096, 32_768, { 2 << 20 }, 65_535>;
 
+/// All zeros and known to the compiler to be, so that a new one is memory nobody has touched yet: its
+/// pages are taken as they are written to.
+const NEW_ENGINE: Engine = Engine::new();
+
+/// Room for an engine, which passes over the stack on its way to the heap in a build that is not
+/// optimized.
+const STACK_LEN: usize = 16 << 20;
+
 /// How often the engine is told that time passes.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -84,6 +92,7 @@ impl Crew {
             let (common, loss) = (common.clone(), loss.clone());
             thread::Builder::new()
                 .name(format!("worker-{number}"))
+                .stack_size(STACK_LEN)
                 .spawn(move || {
                     // Told however the thread ends, a panic included.
                     let _loss = Loss(loss);
@@ -134,7 +143,7 @@ fn work(
             .into_iter()
             .map(|socket| Listener::new(socket).map(Rc::new))
             .collect::<Result<_, _>>()?;
-        let worker = Rc::new(Worker::new(common, listeners)?);
+        let worker = Rc::new(Worker::new(common, listeners));
         for (number, listener) in worker.listeners.iter().enumerate() {
             spawn_local(datagrams::serve(Rc::clone(&worker), number, Rc::clone(listener)));
         }
@@ -193,8 +202,8 @@ struct Core {
 }
 
 impl Worker {
-    fn new(common: Common, listeners: Vec<Rc<Listener>>) -> anyhow::Result<Worker> {
-        let mut engine = new_engine()?;
+    fn new(common: Common, listeners: Vec<Rc<Listener>>) -> Worker {
+        let mut engine = Box::new(NEW_ENGINE);
         let upstreams: Vec<_> = common.servers.iter().map(Server::of_engine).collect();
         engine.set_upstreams(&upstreams);
         let core = Core {
@@ -210,7 +219,7 @@ impl Worker {
             said: Arc::default(),
             since_ms: 0,
         };
-        Ok(Worker {
+        Worker {
             core: RefCell::new(core),
             access: common.access,
             outsiders: Cell::new(0),
@@ -223,7 +232,7 @@ impl Worker {
             ports: Ports::default(),
             streams: Streams::default(),
             links: Links::new(&common.servers, common.trust.as_ref()),
-        })
+        }
     }
 
     /// Who we are to clients over TLS.
@@ -344,14 +353,6 @@ fn by_minutes(clock: Clock) -> Clock {
         Clock::Unset => Clock::Unset,
         Clock::Unix(unix_s) => Clock::Unix(unix_s - unix_s.rem_euclid(60)),
     }
-}
-
-/// An engine on the heap. It is made on the stack of a thread that ends, because it may pass there
-/// on its way, and a stack does not give memory back.
-fn new_engine() -> anyhow::Result<Box<Engine>> {
-    let maker = thread::Builder::new().stack_size(16 << 20);
-    let made = maker.spawn(|| Box::new(Engine::new())).context("cannot make an engine")?;
-    made.join().map_err(|_| anyhow::anyhow!("cannot make an engine"))
 }
 
 /// Whom budgets are counted for: an address, of IPv6 the network of a subscriber.
