@@ -1,18 +1,18 @@
 //! What the system says about a server.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 
-/// Processor nanoseconds of all its threads so far, the system's work for it included.
+/// Processor nanoseconds so far of all its threads, those that have ended and the system's work for it
+/// included.
 pub(super) fn processor_ns(pid: u32) -> Result<u64> {
-    let mut total = 0;
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).context("the server is gone")? {
-        // A thread may end meanwhile.
-        let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
-        total += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-    }
-    Ok(total)
+    let pid = Pid::from_raw(pid.try_into()?);
+    let used: Duration = clock_getcpuclockid(pid).context("the server is gone")?.now()?.into();
+    Ok(used.as_nanos().try_into()?)
 }
 
 /// A line of `/proc/PID/status`, in kB.
