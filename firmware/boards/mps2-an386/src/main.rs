@@ -16,6 +16,7 @@
 #![no_main]
 
 mod board;
+mod callers;
 mod clock;
 #[cfg(feature = "count")]
 mod count;
@@ -120,8 +121,8 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
 }
 
 #[panic_handler]
-fn panic(panic: &PanicInfo<'_>) -> ! {
-    error!("{}", Display2Format(panic));
+fn panic(_: &PanicInfo<'_>) -> ! {
+    callers::callers().for_each(|address| error!("panicked, called from {=u32:#x}", address));
     SCB::sys_reset()
 }
 
