@@ -52,7 +52,6 @@ use embassy_futures::join::join;
 use embassy_futures::yield_now;
 use embassy_net::Stack;
 use filter_core::FormatError;
-use filter_core::gateway::Exceptions;
 use filter_core::policy::Clock;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -73,9 +72,6 @@ use ports::Port;
 use room::Room;
 use streams::Streams;
 use worker::{Core, Worker};
-
-/// Until those of the image are found.
-static UNKNOWN: Exceptions = Exceptions::UNKNOWN;
 
 /// What a board brings.
 pub struct Board {
@@ -137,7 +133,7 @@ fn begin(
     let core = Core {
         engine,
         loaded,
-        exceptions: &UNKNOWN,
+        exceptions: None,
         started_s: None,
         minute: Clock::Unset,
         pause: Pause::default(),

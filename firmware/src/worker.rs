@@ -47,7 +47,8 @@ pub(crate) struct Worker {
 pub(crate) struct Core {
     pub(crate) engine: &'static mut Engine,
     pub(crate) loaded: &'static Loaded,
-    pub(crate) exceptions: &'static Exceptions,
+    /// Names above allowed ones, when they are found.
+    pub(crate) exceptions: Option<&'static Exceptions>,
     /// The time when the board began, in seconds since 1970, when it is known.
     pub(crate) started_s: Option<i64>,
     /// The minute whose schedules are gone by.
@@ -75,7 +76,7 @@ impl Worker {
     /// Goes by these from now on.
     pub(crate) fn set_exceptions(&self, exceptions: &'static Exceptions) {
         let core = &mut *self.core.borrow_mut();
-        (core.exceptions, core.since_ms) = (exceptions, Instant::now().as_millis());
+        (core.exceptions, core.since_ms) = (Some(exceptions), Instant::now().as_millis());
     }
 
     /// Is at this address from now on.
@@ -137,7 +138,7 @@ impl Worker {
         let context = Context {
             now_ms: Instant::now().as_millis(),
             filter: &loaded.filter,
-            exceptions,
+            exceptions: *exceptions,
             overrides: &orders.overrides,
             policies: &policies,
             settings: &SETTINGS,

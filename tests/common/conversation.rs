@@ -30,7 +30,7 @@ pub struct Conversation {
     pub asked: Vec<Asked>,
     random: Random,
     filter: Filter<Vec<u8>>,
-    exceptions: Exceptions,
+    exceptions: Option<Exceptions>,
     overrides: Vec<Override>,
     policies: Vec<Policy>,
     pub upstreams: Vec<Upstream>,
@@ -90,7 +90,7 @@ impl Conversation {
             asked: Vec::new(),
             random: Random(0x2545_F491_4F6C_DD1D),
             filter: filter(&[]),
-            exceptions: Exceptions::UNKNOWN,
+            exceptions: None,
             overrides: Vec::new(),
             policies: vec![all],
             upstreams: Vec::new(),
@@ -203,7 +203,7 @@ impl Conversation {
         let context = Context {
             now_ms: self.now_ms,
             filter,
-            exceptions,
+            exceptions: exceptions.as_ref(),
             overrides,
             policies,
             settings,
@@ -247,8 +247,7 @@ impl Conversation {
     pub fn load(&mut self, lines: &[&str]) {
         self.filter = filter(lines);
         let is_unknown = lines.iter().any(|line| line.trim() == "exceptions: unknown");
-        self.exceptions =
-            if is_unknown { Exceptions::UNKNOWN } else { Exceptions::of(&self.filter) };
+        self.exceptions = (!is_unknown).then(|| Exceptions::of(&self.filter));
         self.changed();
     }
 

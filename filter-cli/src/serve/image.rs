@@ -43,9 +43,8 @@ pub enum WithoutImage {
 /// An image in service.
 pub(super) struct Loaded {
     pub(super) image: Arc<ImageFile>,
-    pub(super) exceptions: Exceptions,
-    /// Whether that is more than that every name may be above an allowed one.
-    pub(super) knows_exceptions: bool,
+    /// Names above allowed ones, when they are found.
+    pub(super) exceptions: Option<Exceptions>,
     /// When the file was written; unknown for the lists in the binary.
     pub(super) written: Option<SystemTime>,
     pub(super) since: SystemTime,
@@ -132,8 +131,7 @@ impl Loaded {
             image: Arc::new(image),
             // Always safe. Finding them takes a walk over all rules, for which no query should wait
             // where there are many; see `Loaded::with_exceptions`.
-            exceptions: Exceptions::UNKNOWN,
-            knows_exceptions: false,
+            exceptions: None,
             written: None,
             since: SystemTime::now(),
             age_max,
@@ -146,8 +144,7 @@ impl Loaded {
     pub(super) fn with_exceptions(&self) -> Loaded {
         Loaded {
             image: Arc::clone(&self.image),
-            exceptions: Exceptions::of(self.image.filter()),
-            knows_exceptions: true,
+            exceptions: Some(Exceptions::of(self.image.filter())),
             profiles: Arc::clone(&self.profiles),
             ..*self
         }

@@ -76,7 +76,7 @@ impl Overseer {
     /// Finds out which names are above an allowed one, beside the queries.
     async fn find_exceptions(&self) {
         let loaded = self.current().load_full();
-        if loaded.knows_exceptions {
+        if loaded.exceptions.is_some() {
             return;
         }
         if let Ok(loaded) = spawn_blocking(move || loaded.with_exceptions()).await {

@@ -300,7 +300,7 @@ impl Worker {
         let context = Context {
             now_ms,
             filter: loaded.image.filter(),
-            exceptions: &loaded.exceptions,
+            exceptions: loaded.exceptions.as_ref(),
             overrides: said,
             policies,
             settings,

@@ -31,7 +31,6 @@ use crate::suffix::{SuffixHashes, mix};
 /// let exceptions = Exceptions::of(&filter);
 /// assert!(exceptions.may_be_above_one(&zone));
 /// assert!(!exceptions.may_be_above_one(&child));
-/// assert!(Exceptions::UNKNOWN.may_be_above_one(&child));
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,10 +38,6 @@ use crate::suffix::{SuffixHashes, mix};
 pub struct Exceptions([u32; 1024]);
 
 impl Exceptions {
-    /// Every name may be above an allowed one: always safe, until [`Exceptions::of`] has been
-    /// at work.
-    pub const UNKNOWN: Exceptions = Exceptions([u32::MAX; 1024]);
-
     /// No name is above an allowed one: what a [search](Exceptions::search) begins with.
     pub const NONE: Exceptions = Exceptions([0; 1024]);
 

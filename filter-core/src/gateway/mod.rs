@@ -113,7 +113,7 @@ pub use self::upstream::{Health, Upstream};
 /// let context = Context {
 ///     now_ms: 0,
 ///     filter: &filter,
-///     exceptions: &Exceptions::of(&filter),
+///     exceptions: Some(&Exceptions::of(&filter)),
 ///     overrides: &[],
 ///     policies: &[Policy::new(CategorySet::of(20))],
 ///     settings: &Settings::DEFAULT,
@@ -150,8 +150,9 @@ pub struct Context<'a, D> {
     pub now_ms: u64,
     /// What is listed.
     pub filter: &'a Filter<D>,
-    /// Names above those the filter allows.
-    pub exceptions: &'a Exceptions,
+    /// Names above those the filter allows. `None`: not known yet, so that each name may be one, which
+    /// is always safe.
+    pub exceptions: Option<&'a Exceptions>,
     /// What the operator said since the filter was made.
     pub overrides: &'a [Override],
     /// What is blocked, by [`Client::profile`].
@@ -182,7 +183,8 @@ impl<D: AsRef<[u8]>> Context<'_, D> {
                 && other.name.is_within(name)
                 && other.name != *name
         };
-        self.exceptions.may_be_above_one(name) || self.overrides.iter().any(is_above)
+        self.exceptions.is_none_or(|exceptions| exceptions.may_be_above_one(name))
+            || self.overrides.iter().any(is_above)
     }
 }
 
