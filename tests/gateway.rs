@@ -44,6 +44,8 @@ const CONFIG: &str = "; A gateway for other tests.
     settings: queries=1000000/1000000 names=1000000/1000000
 ";
 
+const NXDOMAIN: u16 = 3;
+
 fn query(name: &str, word: &str) -> Message {
     Message {
         id: 7,
@@ -234,6 +236,45 @@ fn what_is_repeated_is_what_would_be_said() {
     let of = |conversation: &Conversation| *conversation.gateway.counters();
     assert_eq!(of(&repeating), of(&making));
     assert!(of(&repeating).blocked[20] > 20_000, "{:?}", of(&repeating));
+}
+
+/// So is an answer from the cache, which gets older meanwhile.
+#[test]
+fn what_is_repeated_gets_older() {
+    let mut repeating = Conversation::new(CONFIG);
+    let mut making = Conversation::new(CONFIG);
+    making.unchanged_since_ms = None;
+    let mut random = Random(0x94D0_49BB_1331_11EB);
+    for turn in 0..20_000u64 {
+        let pause = [0, 1, 400, 1_700][random.below(4)];
+        let name = ["a.example.", "none.example."][random.below(2)];
+        let mut message = query(name, "A");
+        message.id = turn as u16;
+        if random.below(4) == 0 {
+            message.edns = None;
+        }
+        let [repeated, made] = [&mut repeating, &mut making].map(|conversation| {
+            conversation.now_ms += pause;
+            let octets = message.to_octets();
+            let done = conversation.query_octets("laptop", Transport::Udp, 0, &octets);
+            let [Done::Ask { port, .. }] = &done[..] else { return done };
+            let asked = conversation.asked.last().unwrap().query.clone();
+            let mut answer = Message { qr: true, ..asked };
+            if name == "a.example." {
+                let records = ["a.example. 40 IN CNAME b.example.", "b.example. 14 IN A 192.0.2.1"];
+                answer.sections[0] = records.map(str::to_owned).to_vec();
+            } else {
+                answer.rcode = NXDOMAIN;
+                answer.sections[1] = vec!["example. 90 IN SOA . . 1 3600 3600 86400 9".to_owned()];
+            }
+            let from = [192, 0, 2, 53].into();
+            conversation.answer(from, Transport::Udp, *port, &answer.to_octets())
+        });
+        assert_eq!(format!("{repeated:?}"), format!("{made:?}"), "turn {turn}");
+    }
+    let of = |conversation: &Conversation| *conversation.gateway.counters();
+    assert_eq!(of(&repeating), of(&making));
+    assert!(of(&repeating).cached > 15_000, "{:?}", of(&repeating));
 }
 
 /// Ids, ports and spellings are spread over all they can be.

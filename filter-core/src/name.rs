@@ -26,9 +26,10 @@ use core::fmt;
 /// assert_eq!(name.suffix(2).unwrap().to_string(), "example.com");
 /// # Ok::<(), filter_core::NameError>(())
 /// ```
-// In this order the length is in the line of the cache that holds most names as a whole.
+// In this order the length is in the line of the cache that holds most names as a whole. So aligned,
+// a microcontroller copies a name a word at a time.
 #[derive(Clone)]
-#[repr(C)]
+#[repr(C, align(4))]
 pub struct Name {
     /// Octets in use, root label included: 1 to 255.
     len: u8,
@@ -82,7 +83,11 @@ impl Name {
     }
 
     /// Takes the place of the root and gives the offset behind the name.
-    fn read_message(&mut self, message: &[u8], offset: usize) -> Result<usize, NameError> {
+    pub(crate) fn read_message(
+        &mut self,
+        message: &[u8],
+        offset: usize,
+    ) -> Result<usize, NameError> {
         let mut builder = Builder::new(self);
         let mut position = offset;
         // Where the labels now being read began: pointers must go below it, so it decreases.

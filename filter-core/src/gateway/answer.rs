@@ -40,11 +40,12 @@ impl<'m> Answer<'m> {
     }
 
     /// Whether every owner and target in it can be read: a name that we cannot read may be read,
-    /// and followed, by others. To be asked when a message comes in.
+    /// and followed, by others. An OPT record is none of these sections' (RFC 6891 section 6.1.1). To be
+    /// asked when a message comes in.
     pub(super) fn is_sound(&self) -> bool {
         let sound = self.records().filter(|record| {
             let owner = Name::from_message(record.message, record.start);
-            owner.is_ok() && record.target().is_ok()
+            owner.is_ok() && record.target().is_ok() && record.parsed.rtype() != Rtype::OPT
         });
         let counts = self.message.header_counts();
         sound.count() == usize::from(counts.ancount()) + usize::from(counts.nscount())

@@ -3,17 +3,15 @@
 
 use core::net::SocketAddr;
 
-use domain::base::MessageBuilder;
 use domain::base::iana::Rcode;
-use domain::base::message_builder::PushError;
-use domain::base::name::Name as WireName;
-use heapless::Vec;
+use domain::base::{Header, HeaderCounts};
 
 use super::actions::Work;
 use super::answer::Answer;
+use super::buffer::{Buffer, Full};
+use super::compose::{push_opt, push_question};
 use super::event::Transport;
 use super::pending::{Place, Sent};
-use super::query::UDP_LEN_MAX;
 use super::question::{HEADER_LEN, Question, Spelling};
 use super::upstream::Kept;
 use super::{Context, Gateway};
@@ -179,7 +177,7 @@ impl<
         self.counters.failed += 1;
         let Some(place) = self.pending.get(index) else { return Work::Done };
         let failure = compose_failure(&place.question);
-        if let Some(answer) = failure.as_deref().and_then(Answer::parse) {
+        if let Some(answer) = failure.as_deref().ok().and_then(Answer::parse) {
             self.cache.insert(&answer, place.kind, FAILURE_TTL_S, now_ms);
         }
         Work::Answer(index, None)
@@ -189,33 +187,31 @@ impl<
 /// A query with EDNS. Whether data is authentic is always asked (RFC 6840 section 5.7): the
 /// answer may serve one who wants to know.
 fn compose_query<const MESSAGE: usize>(
-    buffer: &mut Vec<u8, MESSAGE>,
+    buffer: &mut Buffer<MESSAGE>,
     place: &Place,
-) -> Result<(), PushError> {
-    let mut builder = MessageBuilder::from_target(buffer).map_err(|_| PushError::ShortBuf)?;
-    let header = builder.header_mut();
+) -> Result<(), Full> {
+    buffer.clear();
+    buffer.push(&[0; HEADER_LEN])?;
+    let header = Header::for_message_slice_mut(buffer);
     header.set_id(place.sent.id);
     header.set_rd(true);
     header.set_ad(true);
     header.set_cd(place.kind.checking_disabled);
-    let mut builder = builder.question();
-    let question = &place.question;
-    let name = WireName::from_slice(question.name.as_wire()).map_err(|_| PushError::ShortBuf)?;
-    builder.push((name, question.qtype, question.class))?;
-    builder.additional().opt(|opt| {
-        opt.set_udp_payload_size(UDP_LEN_MAX);
-        opt.set_dnssec_ok(place.kind.dnssec_ok);
-        Ok(())
-    })
+    let counts = HeaderCounts::for_message_slice_mut(buffer);
+    counts.set_qdcount(1);
+    counts.set_arcount(1);
+    push_question(buffer, &place.question)?;
+    push_opt(buffer, 0, place.kind.dnssec_ok, 0)
 }
 
 /// A response that says that there is no answer.
-fn compose_failure(question: &Question) -> Option<Vec<u8, { Question::LEN_MAX }>> {
-    let mut builder = MessageBuilder::from_target(Vec::new()).ok()?;
-    builder.header_mut().set_qr(true);
-    builder.header_mut().set_rcode(Rcode::SERVFAIL);
-    let mut builder = builder.question();
-    let name = WireName::from_slice(question.name.as_wire()).ok()?;
-    builder.push((name, question.qtype, question.class)).ok()?;
-    Some(builder.finish())
+fn compose_failure(question: &Question) -> Result<Buffer<{ Question::LEN_MAX }>, Full> {
+    let mut buffer = Buffer::new();
+    buffer.push(&[0; HEADER_LEN])?;
+    let header = Header::for_message_slice_mut(&mut buffer);
+    header.set_qr(true);
+    header.set_rcode(Rcode::SERVFAIL);
+    HeaderCounts::for_message_slice_mut(&mut buffer).set_qdcount(1);
+    push_question(&mut buffer, question)?;
+    Ok(buffer)
 }

@@ -1,7 +1,6 @@
 //! How a blocked name is answered: takes the [`Hit`] of a verdict and a [`Policy`], gives a
 //! [`Statement`].
 
-use core::fmt::Write as _;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::base::iana::exterr::ExtendedErrorCode;
@@ -11,7 +10,7 @@ use heapless::Vec;
 use super::Context;
 use super::query::Asker;
 use super::question::Question;
-use super::reply::{Content, ReasonText, Statement};
+use super::reply::{Content, Statement};
 #[cfg(feature = "structured-errors")]
 use super::structured::structured;
 use crate::name::Name;
@@ -37,43 +36,42 @@ pub(super) fn block<D: AsRef<[u8]>>(
         }
         answer => answer,
     };
-    let negative = |rcode| Statement::with_content(rcode, Content::Negative, policy.ttl_s);
-    let address = |address: Option<IpAddr>| match address {
-        Some(address) => {
-            let content = Content::Address(address);
-            Statement::with_content(OptRcode::NOERROR, content, policy.ttl_s)
-        }
-        None => negative(OptRcode::NOERROR),
+    let rcode = match answer {
+        BlockAnswer::NxDomain => OptRcode::NXDOMAIN,
+        BlockAnswer::Refused => OptRcode::REFUSED,
+        BlockAnswer::NoData | BlockAnswer::NullAddress | BlockAnswer::Page => OptRcode::NOERROR,
     };
-    let statement = match (answer, question.qtype) {
-        (BlockAnswer::NxDomain, _) => negative(OptRcode::NXDOMAIN),
-        (BlockAnswer::NoData, _) => negative(OptRcode::NOERROR),
-        (BlockAnswer::Refused, _) => Statement::new(OptRcode::REFUSED),
-        (BlockAnswer::NullAddress, Rtype::A) => address(Some(Ipv4Addr::UNSPECIFIED.into())),
-        (BlockAnswer::NullAddress, Rtype::AAAA) => address(Some(Ipv6Addr::UNSPECIFIED.into())),
-        (BlockAnswer::Page, Rtype::A) => address(policy.page.ipv4.map(IpAddr::from)),
-        (BlockAnswer::Page, Rtype::AAAA) => address(policy.page.ipv6.map(IpAddr::from)),
-        // An HTTPS or SVCB record would lead around the address.
-        (BlockAnswer::NullAddress | BlockAnswer::Page, _) => negative(OptRcode::NOERROR),
+    // An HTTPS or SVCB record would lead around the address.
+    let address: Option<IpAddr> = match (answer, question.qtype) {
+        (BlockAnswer::NullAddress, Rtype::A) => Some(Ipv4Addr::UNSPECIFIED.into()),
+        (BlockAnswer::NullAddress, Rtype::AAAA) => Some(Ipv6Addr::UNSPECIFIED.into()),
+        (BlockAnswer::Page, Rtype::A) => policy.page.ipv4.map(IpAddr::from),
+        (BlockAnswer::Page, Rtype::AAAA) => policy.page.ipv6.map(IpAddr::from),
+        _ => None,
     };
-    let reason = reason(hit.categories, policy);
-    let category = category(hit.categories, context);
-    let mut statement = statement.because(reason);
-    statement.blocked = hit.categories;
     let is_structured = asker.wants_structured_errors();
-    if matches!(statement.content, Content::Address(_)) {
-        // Who is told why needs no address that is none (section 5.2 of the draft).
-        if is_structured {
-            statement.content = Content::Negative;
-        } else {
-            statement = statement.because(ExtendedErrorCode::FORGED_ANSWER);
-        }
+    // A statement is long: it is made where it is to be.
+    let mut statement = Statement::new(rcode);
+    let reason = reason(hit.categories, policy);
+    let _ = statement.reasons.push(reason);
+    if rcode != OptRcode::REFUSED {
+        statement.ttl_s = policy.ttl_s;
+        statement.content = match address {
+            // Who is told why needs no address that is none (section 5.2 of the draft).
+            Some(address) if !is_structured => {
+                let _ = statement.reasons.push(ExtendedErrorCode::FORGED_ANSWER);
+                Content::Address(address)
+            }
+            _ => Content::Negative,
+        };
     }
-    statement.text = match is_structured {
+    statement.blocked = hit.categories;
+    let category = category(hit.categories, context);
+    match is_structured {
         #[cfg(feature = "structured-errors")]
-        true => structured(category, reason, policy),
-        _ => text(category, policy),
-    };
+        true => statement.text = structured(category, reason, policy),
+        _ => explain(&mut statement, category, policy),
+    }
     statement
 }
 
@@ -125,14 +123,13 @@ fn category<'c, D: AsRef<[u8]>>(categories: CategorySet, context: &'c Context<'_
     cut(name.unwrap_or("blocked"), CATEGORY_LEN_MAX)
 }
 
-/// `category, operator`, for people.
-fn text(category: &str, policy: &Policy) -> ReasonText {
-    let mut text = ReasonText::new();
-    let operator = policy.operator();
-    let separator = if operator.is_empty() { "" } else { ", " };
-    // Both fit, so nothing is lost.
-    let _ = write!(text, "{category}{separator}{operator}");
-    text
+/// Whoever looks into the answer is told why, and by whom (RFC 8914): `category, operator`.
+pub(super) fn explain(statement: &mut Statement, why: &str, policy: &Policy) {
+    let separator = if policy.operator().is_empty() { "" } else { ", " };
+    for part in [why, separator, policy.operator()] {
+        // All of it fits.
+        let _ = statement.text.push_str(part);
+    }
 }
 
 const CATEGORY_LEN_MAX: usize = 46;

@@ -75,22 +75,18 @@ impl<const CLIENTS: usize> Clients<CLIENTS> {
         let sets = CLIENTS.div_ceil(WAYS).max(1);
         let set = mix(key.wrapping_add(1)) as usize % sets;
         let places = self.places.chunks_mut(WAYS).nth(set)?;
-        // Taken by this key, or free, or not seen for longest.
-        let rank = |place: &Place| match place.is_taken {
-            true if place.key == key => (0, 0),
-            true => (2, place.seen_ms),
-            false => (1, 0),
-        };
-        let place = places.iter_mut().min_by_key(|place| rank(place))?;
-        if place.is_taken && place.key == key {
+        if let Some(index) = places.iter().position(|place| place.is_taken && place.key == key) {
+            let place = places.get_mut(index)?;
             let elapsed_ms = now_ms.saturating_sub(place.seen_ms);
             place.queries = of.queries.refill(place.queries, elapsed_ms);
             place.names = of.names.refill(place.names, elapsed_ms);
             place.seen_ms = now_ms;
-        } else {
-            let (queries, names) = (of.queries.full(), of.names.full());
-            *place = Place { is_taken: true, key, seen_ms: now_ms, queries, names };
+            return Some(place);
         }
+        // One that is free, or not seen for longest.
+        let place = places.iter_mut().min_by_key(|place| (place.is_taken, place.seen_ms))?;
+        let (queries, names) = (of.queries.full(), of.names.full());
+        *place = Place { is_taken: true, key, seen_ms: now_ms, queries, names };
         Some(place)
     }
 }

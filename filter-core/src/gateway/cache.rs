@@ -50,8 +50,11 @@ pub(super) struct Kept<'c> {
     pub(super) answer: Answer<'c>,
     /// Whole seconds since it was stored.
     pub(super) age_s: u32,
+    /// Since when it has been that old.
+    pub(super) aged_ms: u64,
     /// Seconds until it expires, at least 1.
     pub(super) left_s: u32,
+    pub(super) expires_ms: u64,
 }
 
 impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
@@ -70,10 +73,13 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             let is_same = answer.question == *question;
             let seconds =
                 |milliseconds: u64| u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX);
+            let age_s = seconds(now_ms.saturating_sub(place.stored_ms));
             is_same.then_some(Kept {
                 answer,
-                age_s: seconds(now_ms.saturating_sub(place.stored_ms)),
+                age_s,
+                aged_ms: place.stored_ms.saturating_add(u64::from(age_s) * 1000),
                 left_s: seconds((place.expires_ms - now_ms).saturating_add(999)),
+                expires_ms: place.expires_ms,
             })
         })
     }
@@ -127,7 +133,8 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             self.ring.get_mut(at..at + part.len())?.copy_from_slice(part);
             at += part.len();
         }
-        self.written = start + u64::from(len);
+        // So aligned, a microcontroller copies a word at a time.
+        self.written = (start + u64::from(len)).next_multiple_of(4);
         let new = Place { hash, kind, len, start, stored_ms: now_ms, expires_ms };
         let set = self.set_index(hash)?;
         let places = self.places.chunks_mut(WAYS).nth(set).into_iter().flatten();

@@ -16,8 +16,9 @@
 //! # What it promises
 //!
 //! - A verdict is made for each query, before the cache is looked at, and again for each answer,
-//!   of the names it leads to. What we said of a blocked name is said again to the same query; for a
-//!   minute, and only while the caller knows that nothing it was made of has changed.
+//!   of the names it leads to. What we said of a blocked name or out of the cache is said again to the
+//!   same query; for a minute, and only while the caller knows that nothing it was made of has
+//!   changed.
 //! - An answer is taken only from the address asked, at the port, with the id, and for the
 //!   question spelled as it was sent (RFC 5452 section 9.1). Any other changes nothing.
 //! - A reply is never longer than its client takes, and nothing is replied to a response.
@@ -37,7 +38,9 @@ mod answer;
 mod ask;
 mod block;
 mod budget;
+mod buffer;
 mod cache;
+mod compose;
 mod counters;
 mod event;
 mod exceptions;
@@ -160,7 +163,7 @@ pub struct Context<'a, D> {
     /// Times, limits and budgets.
     pub settings: &'a Settings,
     /// Since when filter, exceptions, overrides, policies and settings are what they are, on the same
-    /// clock; replies that block are repeated since. `None`: not known, and none is repeated. That an
+    /// clock; replies are repeated since. `None`: not known, and none is repeated. That an
     /// override ends is no change.
     pub unchanged_since_ms: Option<u64>,
     /// Numbers nobody can foresee, from a cryptographic generator: ids, ports and spellings are

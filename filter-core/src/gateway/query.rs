@@ -39,11 +39,11 @@ pub(super) struct Edns {
 }
 
 /// What a datagram of a client is.
-pub(super) enum Received {
+pub(super) enum Received<'q> {
     /// A question this gateway can answer or have answered.
-    Query(Question, Asker),
+    Query(&'q Question, Asker),
     /// Something that is turned down at once.
-    Rejected(Option<Question>, Asker, OptRcode),
+    Rejected(Option<&'q Question>, Asker, OptRcode),
     /// Too short, or a response: nobody waits for a reply to it.
     Nothing,
 }
@@ -69,12 +69,18 @@ impl Asker {
     }
 }
 
-/// Reads a datagram, or a message that came over a stream without its length prefix.
+/// Reads a datagram, or a message that came over a stream without its length prefix. The caller lends
+/// the place for the question.
 ///
 /// Served are standard queries with one question of class IN and nothing else but an OPT record
 /// of version 0. Zone transfers are refused; other types that are no types of data (RFC 6895
 /// section 3.1) are not implemented, ANY apart.
-pub(super) fn read(client: Client, octets: &[u8], settings: &Settings) -> Received {
+pub(super) fn read<'q>(
+    client: Client,
+    octets: &[u8],
+    settings: &Settings,
+    question: &'q mut Question,
+) -> Received<'q> {
     let Ok(message) = Message::from_slice(octets) else { return Received::Nothing };
     let header = message.header();
     if header.qr() {
@@ -94,12 +100,11 @@ pub(super) fn read(client: Client, octets: &[u8], settings: &Settings) -> Receiv
         return Received::Rejected(None, asker, OptRcode::NOTIMP);
     }
     let counts = message.header_counts();
-    let parsed = Question::parse(message);
-    let Some((question, spelling)) =
-        parsed.filter(|_| counts.ancount() == 0 && counts.nscount() == 0)
-    else {
+    let spelling = question.read(message);
+    let Some(spelling) = spelling.filter(|_| counts.ancount() == 0 && counts.nscount() == 0) else {
         return Received::Rejected(None, asker, OptRcode::FORMERR);
     };
+    let question = &*question;
     asker.spelling = spelling;
     let version = match read_edns(message, settings) {
         Ok(None) => 0,

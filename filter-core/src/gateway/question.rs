@@ -10,8 +10,8 @@ use crate::suffix::{SuffixHashes, mix};
 /// Octets of the header of a DNS message; the question follows it (RFC 1035 section 4.1.1).
 pub(super) const HEADER_LEN: usize = 12;
 
-/// Octets of type and class behind the name of a question.
-const TYPE_AND_CLASS_LEN: usize = 4;
+/// Octets of type and class, behind the name of a question or a record.
+pub(super) const TYPE_AND_CLASS_LEN: usize = 4;
 
 /// A name, a type and a class. Case is no part of it: that is the [`Spelling`].
 #[derive(Clone, PartialEq, Eq)]
@@ -25,18 +25,35 @@ impl Question {
     /// Octets a header and a question fill at most.
     pub(super) const LEN_MAX: usize = HEADER_LEN + Name::MAX_LEN + TYPE_AND_CLASS_LEN;
 
-    /// The sole question of a message. `None` when there is none or more than one, when it is
-    /// cut off, and when its name is compressed, which the first name of a message cannot be.
+    /// What [`Question::read`] takes the place of.
+    pub(super) const NONE: Question =
+        Question { name: Name::ROOT, qtype: Rtype::A, class: Class::IN };
+
+    /// The sole question of a message; see [`Question::read`].
     pub(super) fn parse(message: &Message<[u8]>) -> Option<(Question, Spelling)> {
-        let question = message.sole_question().ok()?;
-        let (name, end) = Name::from_message(message.as_slice(), HEADER_LEN).ok()?;
-        let spelled = message.as_slice().get(HEADER_LEN..end)?;
-        // A pointer has two octets; what it stands for has one, or three and more.
-        if spelled.len() != name.as_wire().len() {
+        let mut question = Question::NONE;
+        let spelling = question.read(message)?;
+        Some((question, spelling))
+    }
+
+    /// Becomes the sole question of a message, where it stands, for it is long. `None` when there is
+    /// none or more than one, when it is cut off, and when its name is compressed, which the first
+    /// name of a message cannot be.
+    pub(super) fn read(&mut self, message: &Message<[u8]>) -> Option<Spelling> {
+        if message.header_counts().qdcount() != 1 {
             return None;
         }
-        let spelling = Spelling::of(spelled);
-        Some((Question { name, qtype: question.qtype(), class: question.qclass() }, spelling))
+        let message = message.as_slice();
+        let end = self.name.read_message(message, HEADER_LEN).ok()?;
+        let spelled = message.get(HEADER_LEN..end)?;
+        // A pointer has two octets; what it stands for has one, or three and more.
+        if spelled.len() != self.name.as_wire().len() {
+            return None;
+        }
+        let &[type_high, type_low, class_high, class_low] = message.get(end..)?.first_chunk()?;
+        self.qtype = Rtype::from_int(u16::from_be_bytes([type_high, type_low]));
+        self.class = Class::from_int(u16::from_be_bytes([class_high, class_low]));
+        Some(Spelling::of(spelled))
     }
 
     /// Octets of a message up to the end of this question.

@@ -1,9 +1,10 @@
 //! What we said, said again: takes a query, gives the octets of the reply to the same one before.
 //!
 //! Blocked names are asked for over and over, by pages full of advertisements and by programs that
-//! do not give up. As long as nothing that a reply is made of has changed, the same octets from
-//! clients of one profile get the same octets, so they need not be made anew. The caller says since
-//! when nothing has ([`Context::unchanged_since_ms`]); without that nothing is repeated.
+//! do not give up, and so are the few names everybody needs. As long as nothing that a reply is made of
+//! has changed, the same octets from clients of one profile get the same octets, so they need not be
+//! made anew; only an answer from the cache has got older. The caller says since when nothing has
+//! changed ([`Context::unchanged_since_ms`]); without that nothing is repeated.
 
 use super::cache::Cache;
 use crate::policy::Override;
@@ -16,10 +17,20 @@ const LIFETIME_MS: u64 = 60_000;
 /// Octets of an id, which is no part of what is compared and is written anew.
 const ID_LEN: usize = 2;
 
-/// A reply as it was, but for the id.
+/// A reply as it was, but for the id and the times to live.
 pub(super) struct Repeat<'c> {
     pub(super) octets: &'c [u8],
+    /// What it blocks something in; empty when it passes an answer on.
     pub(super) blocked: CategorySet,
+    /// How much older an answer that is passed on is by now, in whole seconds.
+    pub(super) age_s: u32,
+}
+
+impl Repeat<'_> {
+    /// Whether it passes an answer on.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.blocked.is_empty()
+    }
 }
 
 impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
@@ -40,49 +51,68 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             if place.stored_ms <= since_ms {
                 return None;
             }
-            let (blocked, octets) =
-                octets.strip_prefix(&key)?.strip_prefix(query)?.split_first_chunk()?;
-            Some(Repeat { octets, blocked: CategorySet(u32::from_le_bytes(*blocked)) })
+            let (octets, other) =
+                octets.split_at_checked(octets.len().checked_sub(query.len())?)?;
+            let (octets, blocked) = octets.strip_suffix(&key)?.split_last_chunk()?;
+            if !is_same(query, other) {
+                return None;
+            }
+            let blocked = CategorySet(u32::from_le_bytes(*blocked));
+            let mut repeat = Repeat { octets, blocked, age_s: 0 };
+            if repeat.is_relayed() {
+                let age_s = now_ms.saturating_sub(place.stored_ms) / 1000;
+                repeat.age_s = u32::try_from(age_s).unwrap_or(u32::MAX);
+            }
+            Some(repeat)
         })
     }
 
-    /// Keeps a reply that blocks something, until one of these overrides ends.
+    /// Keeps a reply that is so at the first of these times: until the second one, or until one of these
+    /// overrides ends.
     pub(super) fn keep_reply(
         &mut self,
         profile: u8,
         query: &[u8],
         repeat: &Repeat<'_>,
         overrides: &[Override],
-        now_ms: u64,
+        (made_ms, expires_ms): (u64, u64),
     ) {
         let Some(query) = query.get(ID_LEN..) else { return };
         let Some(key) = key(profile, query) else { return };
         let ends =
-            overrides.iter().filter_map(|other| other.expires_ms).filter(|end| *end > now_ms);
-        let expires_ms = ends.fold(now_ms.saturating_add(LIFETIME_MS), u64::min);
+            overrides.iter().filter_map(|other| other.expires_ms).filter(|end| *end > made_ms);
+        let expires_ms = expires_ms.min(made_ms.saturating_add(LIFETIME_MS));
+        let expires_ms = ends.fold(expires_ms, u64::min);
         let blocked = repeat.blocked.0.to_le_bytes();
-        let parts = [&key[..], query, &blocked, repeat.octets];
-        self.keep(hash(&key, query), None, &parts, now_ms, expires_ms);
+        // The reply first: it is where copies are aligned.
+        let parts = [repeat.octets, &blocked, &key, query];
+        self.keep(hash(&key, query), None, &parts, made_ms, expires_ms);
     }
 }
 
 /// What stands before the query: the profile, and how long the query is, so that no query is the
-/// beginning of another one.
+/// end of another one.
 fn key(profile: u8, query: &[u8]) -> Option<[u8; 3]> {
     let [low, high] = u16::try_from(query.len()).ok()?.to_le_bytes();
     Some([profile, low, high])
 }
 
+/// Whether two queries of one length are equal. A word at a time, which is what a microcontroller's
+/// comparison of octets is not.
+fn is_same(query: &[u8], other: &[u8]) -> bool {
+    let ((words, rest), (other_words, other_rest)) = (query.as_chunks(), other.as_chunks());
+    let mut pairs = words.iter().zip(other_words);
+    rest == other_rest
+        && pairs.all(|(&word, &other)| u32::from_le_bytes(word) == u32::from_le_bytes(other))
+}
+
 fn hash(key: &[u8; 3], query: &[u8]) -> u32 {
     let seed = key.iter().fold(0, |seed, octet| seed << 8 | u64::from(*octet));
-    let hash = query.chunks(8).fold(seed, |hash, octets| {
-        let mut word = [0; 8];
-        for (place, octet) in word.iter_mut().zip(octets) {
-            *place = *octet;
-        }
-        mix(hash.rotate_left(29) ^ u64::from_le_bytes(word))
-    });
-    (hash >> 32) as u32
+    let with = |hash: u64, word| mix(hash.rotate_left(29) ^ word);
+    let (words, rest) = query.as_chunks();
+    let hash = words.iter().fold(seed, |hash, &word| with(hash, u64::from_le_bytes(word)));
+    let rest = rest.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet));
+    (with(hash, rest) >> 32) as u32
 }
 
 #[cfg(test)]
@@ -92,8 +122,8 @@ mod tests {
     const QUERY: &[u8] = b"\0\x07a query";
 
     fn said(cache: &mut Cache<8, 512>, query: &[u8], octets: &[u8], overrides: &[Override]) {
-        let repeat = Repeat { octets, blocked: CategorySet::of(20) };
-        cache.keep_reply(1, query, &repeat, overrides, 1000);
+        let repeat = Repeat { octets, blocked: CategorySet::of(20), age_s: 0 };
+        cache.keep_reply(1, query, &repeat, overrides, (1000, u64::MAX));
     }
 
     #[test]

@@ -4,19 +4,17 @@
 use core::net::IpAddr;
 
 use domain::base::iana::exterr::ExtendedErrorCode;
-use domain::base::iana::{Class, OptRcode, Rcode};
-use domain::base::message_builder::{AdditionalBuilder, AnswerBuilder, PushError};
-use domain::base::name::Name as WireName;
-use domain::base::opt::{ExtendedError, OptHeader};
-use domain::base::{CharStr, Header, HeaderCounts, MessageBuilder, Serial, StaticCompressor, Ttl};
-use domain::dep::octseq::str::Str;
-use domain::rdata::{A, Aaaa, Cname, Hinfo, Soa};
+use domain::base::iana::{OptRcode, Rcode};
+use domain::base::{Header, HeaderCounts};
 use heapless::{String, Vec};
 
 use super::answer::Answer;
+use super::buffer::Buffer;
+use super::compose::{compose, push_opt};
 use super::pending::Origin;
-use super::query::{Asker, UDP_LEN_MAX};
-use super::question::{HEADER_LEN, Question};
+use super::query::Asker;
+use super::question::{HEADER_LEN, Question, TYPE_AND_CLASS_LEN};
+use super::repeats::Repeat;
 use crate::rule::CategorySet;
 
 /// What we say to someone, or what an upstream said.
@@ -96,7 +94,7 @@ impl Statement {
 
 /// Where replies are written: a buffer for one message.
 pub(super) struct Writer<const MESSAGE: usize> {
-    pub(super) buffer: Vec<u8, MESSAGE>,
+    pub(super) buffer: Buffer<MESSAGE>,
 }
 
 /// How old an answer is, and how much longer it may be kept.
@@ -110,7 +108,7 @@ pub(super) struct Age {
 
 impl<const MESSAGE: usize> Writer<MESSAGE> {
     pub(super) const fn new() -> Writer<MESSAGE> {
-        Writer { buffer: Vec::new() }
+        Writer { buffer: Buffer::new() }
     }
 
     /// Writes a reply.
@@ -122,12 +120,16 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
     }
 
     /// Says the same again, to a query with another id.
-    pub(super) fn repeat(&mut self, query: &[u8], octets: &[u8]) {
+    pub(super) fn repeat(&mut self, query: &[u8], repeat: &Repeat<'_>) {
         self.buffer.clear();
-        let id = query.get(..2).unwrap_or_default();
-        let rest = octets.get(2..).unwrap_or_default();
-        // It fitted before.
-        let _ = self.buffer.extend_from_slice(id).and(self.buffer.extend_from_slice(rest));
+        // It fitted before, and its records are whole.
+        let _ = self.buffer.push(repeat.octets);
+        if let (Some(id), Some(new)) = (self.buffer.first_chunk_mut::<2>(), query.first_chunk()) {
+            *id = *new;
+        }
+        if repeat.age_s > 0 {
+            let _ = lower_ttls(&mut self.buffer, repeat.age_s);
+        }
     }
 
     /// Passes an answer on.
@@ -145,8 +147,7 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         let buffer = &mut self.buffer;
         buffer.clear();
         // A question has 271 octets at most, so it always fits.
-        let is_copied =
-            body.get(..kept_len).is_some_and(|kept| buffer.extend_from_slice(kept).is_ok());
+        let is_copied = body.get(..kept_len).is_some_and(|kept| buffer.push(kept).is_ok());
         if !is_copied || buffer.len() < HEADER_LEN {
             buffer.clear();
             return;
@@ -167,18 +168,19 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         }
         spell_question(buffer, asker, &answer.question);
         if let Some(edns) = asker.edns {
-            let mut opt = OptHeader::default();
-            opt.set_udp_payload_size(UDP_LEN_MAX);
-            opt.set_dnssec_ok(edns.dnssec_ok);
-            // Room was left for both.
-            let is_written =
-                opt.compose(buffer).is_ok() && buffer.extend_from_slice(NO_OPTIONS).is_ok();
+            // Room was left for it.
+            let is_written = push_opt(buffer, 0, edns.dnssec_ok, 0).is_ok();
             HeaderCounts::for_message_slice_mut(buffer).set_arcount(u16::from(is_written));
         }
     }
 
     /// Says something ourselves: at most 512 octets, so every asker can take it.
-    fn state(&mut self, asker: &Asker, question: Option<&Question>, statement: &Statement) {
+    pub(super) fn state(
+        &mut self,
+        asker: &Asker,
+        question: Option<&Question>,
+        statement: &Statement,
+    ) {
         if compose(&mut self.buffer, asker, question, statement).is_err() {
             // Does not happen while a datagram fits; an empty message is not sent.
             self.buffer.clear();
@@ -191,8 +193,6 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
 
 /// Octets of an OPT record without options.
 const OPT_LEN: usize = 11;
-/// The length of its data, which ends it.
-const NO_OPTIONS: &[u8] = &[0, 0];
 
 /// Writes what is left of the times to live into a copy of the answer.
 fn write_ttls(copy: &mut [u8], answer: &Answer<'_>, age: Age) {
@@ -207,6 +207,36 @@ fn write_ttls(copy: &mut [u8], answer: &Answer<'_>, age: Age) {
     }
 }
 
+/// Takes this off the times to live in the answer and authority sections of a reply.
+fn lower_ttls(reply: &mut [u8], age_s: u32) -> Option<()> {
+    let counts = HeaderCounts::for_message_slice(reply);
+    let records = u32::from(counts.ancount()) + u32::from(counts.nscount());
+    let mut at = name_end(reply, HEADER_LEN)? + TYPE_AND_CLASS_LEN;
+    for _ in 0..records {
+        at = name_end(reply, at)? + TYPE_AND_CLASS_LEN;
+        let ttl = reply.get_mut(at..)?.first_chunk_mut()?;
+        *ttl = u32::from_be_bytes(*ttl).saturating_sub(age_s).to_be_bytes();
+        at += ttl.len();
+        let len = reply.get(at..)?.first_chunk()?;
+        at += len.len() + usize::from(u16::from_be_bytes(*len));
+    }
+    Some(())
+}
+
+/// Where a name of a message ends.
+fn name_end(message: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    // Ends because `at` grows.
+    loop {
+        match *message.get(at)? {
+            0 => return Some(at + 1),
+            len @ 1..=63 => at += usize::from(len) + 1,
+            // A pointer ends a name.
+            _ => return Some(at + 2),
+        }
+    }
+}
+
 /// Gives the question the case the asker sent; names that point to it have it too.
 fn spell_question(message: &mut [u8], asker: &Asker, question: &Question) {
     let end = HEADER_LEN + question.name.as_wire().len();
@@ -215,91 +245,8 @@ fn spell_question(message: &mut [u8], asker: &Asker, question: &Question) {
     }
 }
 
-fn compose<const MESSAGE: usize>(
-    buffer: &mut Vec<u8, MESSAGE>,
-    asker: &Asker,
-    question: Option<&Question>,
-    statement: &Statement,
-) -> Result<(), PushError> {
-    let mut builder = MessageBuilder::from_target(StaticCompressor::new(buffer))
-        .map_err(|_| PushError::ShortBuf)?;
-    write_header(builder.header_mut(), asker, statement.rcode.rcode());
-    let mut builder = builder.question();
-    let Some(question) = question else {
-        return compose_opt(&mut builder.additional(), asker, statement);
-    };
-    let owner = WireName::from_slice(question.name.as_wire()).map_err(|_| PushError::ShortBuf)?;
-    builder.push((owner, question.qtype, question.class))?;
-    let ttl = Ttl::from_secs(statement.ttl_s);
-    let mut builder = builder.answer();
-    match &statement.content {
-        Content::Address(address) => push_address(&mut builder, owner, ttl, *address)?,
-        Content::Alias(alias) => {
-            let host = WireName::from_slice(&alias.host).map_err(|_| PushError::ShortBuf)?;
-            builder.push((owner, Class::IN, ttl, Cname::new(host)))?;
-            for &address in &alias.addresses {
-                push_address(&mut builder, host, ttl, address)?;
-            }
-        }
-        Content::Any => {
-            let text = |text: &'static [u8]| CharStr::from_octets(text);
-            let (cpu, os) = (text(b"RFC8482"), text(b""));
-            let hinfo = cpu.and_then(|cpu| Ok(Hinfo::new(cpu, os?)));
-            builder.push((owner, Class::IN, ttl, hinfo.map_err(|_| PushError::ShortBuf)?))?;
-        }
-        Content::Empty | Content::Negative => {}
-    }
-    let mut builder = builder.authority();
-    let is_negative = match &statement.content {
-        Content::Negative => true,
-        Content::Alias(alias) => alias.addresses.is_empty(),
-        Content::Empty | Content::Address(_) | Content::Any => false,
-    };
-    if is_negative {
-        let root = WireName::root_ref;
-        let (hour, day) = (Ttl::from_secs(3600), Ttl::from_secs(86_400));
-        let soa = Soa::new(root(), root(), Serial(1), hour, hour, day, ttl);
-        builder.push((owner, Class::IN, ttl, soa))?;
-    }
-    compose_opt(&mut builder.additional(), asker, statement)
-}
-
-fn push_address<const MESSAGE: usize>(
-    builder: &mut AnswerBuilder<StaticCompressor<&mut Vec<u8, MESSAGE>>>,
-    owner: &WireName<[u8]>,
-    ttl: Ttl,
-    address: IpAddr,
-) -> Result<(), PushError> {
-    match address {
-        IpAddr::V4(address) => builder.push((owner, Class::IN, ttl, A::new(address))),
-        IpAddr::V6(address) => builder.push((owner, Class::IN, ttl, Aaaa::new(address))),
-    }
-}
-
-fn compose_opt<const MESSAGE: usize>(
-    builder: &mut AdditionalBuilder<StaticCompressor<&mut Vec<u8, MESSAGE>>>,
-    asker: &Asker,
-    statement: &Statement,
-) -> Result<(), PushError> {
-    // Only who speaks EDNS is answered in it (RFC 6891 section 7).
-    let Some(edns) = asker.edns else { return Ok(()) };
-    builder.opt(|opt| {
-        opt.set_udp_payload_size(UDP_LEN_MAX);
-        opt.set_dnssec_ok(edns.dnssec_ok);
-        opt.set_rcode(statement.rcode);
-        for (index, &reason) in statement.reasons.iter().enumerate() {
-            let text = if index == 0 { statement.text.as_bytes() } else { &[] };
-            let text = Str::from_utf8(text).ok().filter(|text| !text.is_empty());
-            if let Ok(error) = ExtendedError::new(reason, text) {
-                opt.push(&error)?;
-            }
-        }
-        Ok(())
-    })
-}
-
 /// The header of every reply: ours is never authoritative, and recursion always available.
-fn write_header(header: &mut Header, asker: &Asker, rcode: Rcode) {
+pub(super) fn write_header(header: &mut Header, asker: &Asker, rcode: Rcode) {
     header.set_id(asker.id);
     header.set_qr(true);
     header.set_opcode(asker.opcode);

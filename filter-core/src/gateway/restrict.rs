@@ -11,7 +11,7 @@ use domain::base::iana::{OptRcode, Rtype};
 
 use super::Context;
 use super::answer::Answer;
-use super::block::reason;
+use super::block::{explain, reason};
 use super::pending::Origin;
 use super::question::Question;
 use super::reply::{Age, Alias, Content, Statement};
@@ -36,15 +36,17 @@ pub(super) fn detour<D: AsRef<[u8]>>(
     let negative = || Statement::with_content(OptRcode::NOERROR, Content::Negative, policy.ttl_s);
     match context.filter.restricted(&question.name, policy.search, policy.video)? {
         Restricted::Unavailable => {
-            let statement = negative().because(reason(CategorySet::EMPTY, policy));
-            Some(Detour::Say(explain(statement, "no safe search", policy)))
+            let mut statement = negative().because(reason(CategorySet::EMPTY, policy));
+            explain(&mut statement, "no safe search", policy);
+            Some(Detour::Say(statement))
         }
         Restricted::Host(name) => match question.qtype {
             Rtype::A | Rtype::AAAA => Some(Detour::Ask(Question { name, ..question.clone() })),
             // There is no record that would lead around the alias.
             Rtype::HTTPS | Rtype::SVCB => {
-                let statement = negative().because(ExtendedErrorCode::FORGED_ANSWER);
-                Some(Detour::Say(explain(statement, "safe search", policy)))
+                let mut statement = negative().because(ExtendedErrorCode::FORGED_ANSWER);
+                explain(&mut statement, "safe search", policy);
+                Some(Detour::Say(statement))
             }
             _ => None,
         },
@@ -70,16 +72,8 @@ pub(super) fn alias(answer: &Answer<'_>, age: Age, policy: &Policy) -> Statement
         let _ = alias.addresses.push(address);
     }
     let statement = Statement::with_content(OptRcode::NOERROR, Content::Alias(alias), ttl_s);
-    explain(statement.because(ExtendedErrorCode::FORGED_ANSWER), "safe search", policy)
-}
-
-/// Whoever looks into the answer is told what was done, and by whom (RFC 8914 section 4.5).
-fn explain(mut statement: Statement, what: &str, policy: &Policy) -> Statement {
-    let separator = if policy.operator().is_empty() { "" } else { ", " };
-    for part in [what, separator, policy.operator()] {
-        // All of it fits.
-        let _ = statement.text.push_str(part);
-    }
+    let mut statement = statement.because(ExtendedErrorCode::FORGED_ANSWER);
+    explain(&mut statement, "safe search", policy);
     statement
 }
 

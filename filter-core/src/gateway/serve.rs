@@ -20,6 +20,7 @@ use super::restrict::{Detour, alias, detour, origin};
 use super::special::{Special, special};
 use super::{Context, Gateway};
 use crate::policy::Policy;
+use crate::rule::CategorySet;
 use crate::verdict::Verdict;
 
 impl<
@@ -46,12 +47,14 @@ impl<
                     return Work::Done;
                 }
                 self.counters.queries += 1;
+                self.counters.cached += u64::from(repeat.is_relayed());
                 self.counters.count_blocked(repeat.blocked);
-                self.writer.repeat(message, repeat.octets);
+                self.writer.repeat(message, &repeat);
                 return Work::Reply(client);
             }
         }
-        let received = read(client, message, context.settings);
+        let mut question = Question::NONE;
+        let received = read(client, message, context.settings, &mut question);
         let is_query = !matches!(received, Received::Nothing);
         if !is_query || !self.clients.admit_query(client.key, context.now_ms, context.settings) {
             self.counters.dropped += 1;
@@ -64,7 +67,7 @@ impl<
             }
             Received::Rejected(question, asker, rcode) => {
                 self.counters.refused += 1;
-                self.say(&asker, question.as_ref(), Statement::new(rcode))
+                self.say(&asker, question, &Statement::new(rcode))
             }
             Received::Nothing => Work::Done,
         }
@@ -74,55 +77,48 @@ impl<
     /// from the cache, or upstream.
     fn on_question<'a, D: AsRef<[u8]>>(
         &mut self,
-        question: Question,
+        question: &Question,
         asker: &Asker,
         message: &[u8],
         context: &mut Context<'_, D>,
     ) -> Work<'a> {
         let Some(policy) = context.policies.get(usize::from(asker.client.profile)) else {
-            return self.refuse(asker, &question, "unknown client");
+            return self.refuse(asker, question, "unknown client");
         };
         if policy.is_closed {
             self.counters.refused += 1;
             let statement = Statement::new(OptRcode::SERVFAIL);
-            return self.say(
-                asker,
-                Some(&question),
-                statement.because(ExtendedErrorCode::NOT_READY),
-            );
+            let statement = statement.because(ExtendedErrorCode::NOT_READY);
+            return self.say(asker, Some(question), &statement);
         }
         let own = context.check(&question.name, policy);
         if let Verdict::Block(hit) = own {
-            let statement = block(&question, asker, &hit, false, policy, context);
+            let statement = block(question, asker, &hit, false, policy, context);
+            let work = self.say(asker, Some(question), &statement);
             let blocked = statement.blocked;
-            let work = self.say(asker, Some(&question), statement);
-            if asker.client.transport == Transport::Udp && context.unchanged_since_ms.is_some() {
-                let repeat = Repeat { octets: &self.writer.buffer, blocked };
-                let (profile, now_ms) = (asker.client.profile, context.now_ms);
-                self.cache.keep_reply(profile, message, &repeat, context.overrides, now_ms);
-            }
+            self.keep_reply(asker, message, blocked, (context.now_ms, u64::MAX), context);
             return work;
         }
-        if let Some(statement) = local(&question, own, policy) {
+        if let Some(statement) = local(question, own, policy) {
             self.counters.local += 1;
-            return self.say(asker, Some(&question), statement);
+            return self.say(asker, Some(question), &statement);
         }
-        let host = match detour(&question, policy, context) {
+        let host = match detour(question, policy, context) {
             Some(Detour::Say(statement)) => {
                 self.counters.local += 1;
-                return self.say(asker, Some(&question), statement);
+                return self.say(asker, Some(question), &statement);
             }
             Some(Detour::Ask(host)) => Some(host),
             None => None,
         };
-        let origin = host.as_ref().and_then(|_| origin(&question));
-        let sought = host.as_ref().unwrap_or(&question);
+        let origin = host.as_ref().and_then(|_| origin(question));
+        let sought = host.as_ref().unwrap_or(question);
         if !asker.recursion_desired {
             // Answers from the cache would tell one client what others asked.
             self.counters.refused += 1;
             let statement = Statement::new(OptRcode::REFUSED);
             let statement = statement.because(ExtendedErrorCode::NOT_AUTHORITATIVE);
-            return self.say(asker, Some(&question), statement);
+            return self.say(asker, Some(question), &statement);
         }
         let kind =
             Kind { dnssec_ok: asker.dnssec_ok(), checking_disabled: asker.checking_disabled };
@@ -131,9 +127,13 @@ impl<
             self.counters.cached += 1;
             let ttl_max_s = context.settings.ttl_max_s;
             let age = Age { age_s: kept.age_s, left_s: kept.left_s, ttl_max_s };
-            let reply = judge(&question, asker, &kept.answer, age, own, policy, context);
+            let reply = judge(question, asker, &kept.answer, age, own, policy, context);
             self.counters.count_reply(&reply);
-            self.writer.write(asker, Some(&question), &reply);
+            self.writer.write(asker, Some(question), &reply);
+            if matches!(reply, Reply::Relay(..)) {
+                let times_ms = (kept.aged_ms, kept.expires_ms);
+                self.keep_reply(asker, message, CategorySet::EMPTY, times_ms, context);
+            }
             return Work::Reply(asker.client);
         }
         if let Some(index) = self.pending.find_kind(sought, kind, origin.as_ref()) {
@@ -142,10 +142,10 @@ impl<
             return Work::Done;
         }
         if !self.clients.admit_name(asker.client.key, now_ms, context.settings) {
-            return self.refuse(asker, &question, "too many new names");
+            return self.refuse(asker, question, "too many new names");
         }
         let Some(upstream) = self.upstreams.choose(now_ms, None, 0) else {
-            return self.say(asker, Some(&question), failure());
+            return self.say(asker, Some(question), &failure());
         };
         let sent = self.draw(&sought.name, upstream, None, 0, context);
         let question = sought.clone();
@@ -200,19 +200,35 @@ impl<
             Statement::new(OptRcode::REFUSED).because(ExtendedErrorCode::PROHIBITED);
         // All reasons are short.
         let _ = statement.text.push_str(why);
-        self.say(asker, Some(question), statement)
+        self.say(asker, Some(question), &statement)
     }
 
     fn say<'a>(
         &mut self,
         asker: &Asker,
         question: Option<&Question>,
-        statement: Statement,
+        statement: &Statement,
     ) -> Work<'a> {
-        let reply = Reply::Say(statement);
-        self.counters.count_reply(&reply);
-        self.writer.write(asker, question, &reply);
+        self.counters.count_blocked(statement.blocked);
+        self.writer.state(asker, question, statement);
         Work::Reply(asker.client)
+    }
+
+    /// Keeps what was just said to a message, to say it again: as it is at the first of these times, and
+    /// not beyond the second.
+    fn keep_reply<D>(
+        &mut self,
+        asker: &Asker,
+        message: &[u8],
+        blocked: CategorySet,
+        times_ms: (u64, u64),
+        context: &Context<'_, D>,
+    ) {
+        if asker.client.transport == Transport::Udp && context.unchanged_since_ms.is_some() {
+            let (profile, overrides) = (asker.client.profile, context.overrides);
+            let repeat = Repeat { octets: &self.writer.buffer, blocked, age_s: 0 };
+            self.cache.keep_reply(profile, message, &repeat, overrides, times_ms);
+        }
     }
 }
 
