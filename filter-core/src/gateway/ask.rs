@@ -167,7 +167,7 @@ impl<
         let upstream = self.upstreams.get(sent.upstream)?;
         compose_query(&mut self.writer.buffer, place).ok()?;
         let name_end = HEADER_LEN + place.question.name.as_wire().len();
-        sent.spelling.write(self.writer.buffer.get_mut(HEADER_LEN..name_end)?);
+        sent.spelling.capitalize(self.writer.buffer.get_mut(HEADER_LEN..name_end)?);
         self.counters.asked += 1;
         Some((upstream.address, sent.transport, sent.port))
     }

@@ -18,16 +18,17 @@ use crate::policy::{BlockAnswer, Policy, Reason};
 use crate::rule::CategorySet;
 use crate::verdict::Hit;
 
-/// What is said to someone about a question whose name is blocked, or (`is_cloaked`) leads to a name
-/// that is.
+/// Makes a new statement what is said to someone about a question whose name is blocked, or (`is_cloaked`)
+/// leads to a name that is. Where it stands, for it is long.
 pub(super) fn block<D: AsRef<[u8]>>(
+    statement: &mut Statement,
     question: &Question,
     asker: &Asker,
     hit: &Hit,
     is_cloaked: bool,
     policy: &Policy,
     context: &Context<'_, D>,
-) -> Statement {
+) {
     let answer = match policy.answer(hit.categories) {
         BlockAnswer::NxDomain
             if !is_all_blocked_below(question, hit, is_cloaked, policy, context) =>
@@ -50,8 +51,7 @@ pub(super) fn block<D: AsRef<[u8]>>(
         _ => None,
     };
     let is_structured = asker.wants_structured_errors();
-    // A statement is long: it is made where it is to be.
-    let mut statement = Statement::new(rcode);
+    statement.rcode = rcode;
     let reason = reason(hit.categories, policy);
     let _ = statement.reasons.push(reason);
     if rcode != OptRcode::REFUSED {
@@ -70,9 +70,8 @@ pub(super) fn block<D: AsRef<[u8]>>(
     match is_structured {
         #[cfg(feature = "structured-errors")]
         true => statement.text = structured(category, reason, policy),
-        _ => explain(&mut statement, category, policy),
+        _ => explain(statement, category, policy),
     }
-    statement
 }
 
 /// Whether what is said about the name holds for every name below it as well, so that it may be

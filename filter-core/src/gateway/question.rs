@@ -74,16 +74,16 @@ impl Question {
 /// Servers echo it, so chance in it is a secret that whoever forges an answer has to guess
 /// besides port and id (0x20, draft-vixie-dnsext-dns0x20). Length octets are below any letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spelling([u8; 32]);
+pub(super) struct Spelling([u32; 8]);
 
 impl Spelling {
-    pub(super) const LOWER_CASE: Spelling = Spelling([0; 32]);
+    pub(super) const LOWER_CASE: Spelling = Spelling([0; 8]);
 
     /// How a name on the wire is spelled.
     fn of(wire: &[u8]) -> Spelling {
         let mut spelling = Spelling::LOWER_CASE;
-        for (byte, octets) in spelling.0.iter_mut().zip(wire.chunks(8)) {
-            *byte = upper_case_bits(octets);
+        for (word, octets) in spelling.0.iter_mut().zip(wire.chunks(32)) {
+            *word = bits(octets, u8::is_ascii_uppercase);
         }
         spelling
     }
@@ -91,40 +91,37 @@ impl Spelling {
     /// A spelling of `name` by chance: every letter is upper case or not.
     pub(super) fn random(name: &Name, random: &mut dyn FnMut() -> u32) -> Spelling {
         let mut spelling = Spelling::LOWER_CASE;
-        for (bytes, octets) in spelling.0.chunks_mut(4).zip(name.as_wire().chunks(32)) {
-            for ((byte, octets), chance) in
-                bytes.iter_mut().zip(octets.chunks(8)).zip(random().to_le_bytes())
-            {
-                // Only letters can be spelled one way or the other.
-                let upper_case = |octet: &u8| octet.to_ascii_uppercase();
-                let letters = octets.iter().map(upper_case);
-                *byte = chance & bits(letters.map(|octet| octet.is_ascii_uppercase()));
-            }
+        for (word, octets) in spelling.0.iter_mut().zip(name.as_wire().chunks(32)) {
+            // Only letters can be spelled one way or the other, and a name has lower-case ones.
+            *word = random() & bits(octets, u8::is_ascii_lowercase);
         }
         spelling
     }
 
-    /// Spells the name that stands lower or mixed in `wire` this way.
+    /// Spells the name that stands in `wire` this way.
     pub(super) fn write(&self, wire: &mut [u8]) {
-        for (byte, octets) in self.0.iter().zip(wire.chunks_mut(8)) {
-            for (bit, octet) in octets.iter_mut().enumerate() {
-                if byte >> bit & 1 == 1 {
+        wire.make_ascii_lowercase();
+        self.capitalize(wire);
+    }
+
+    /// The same for a name in lower case.
+    pub(super) fn capitalize(&self, wire: &mut [u8]) {
+        for (&word, octets) in self.0.iter().zip(wire.chunks_mut(32)) {
+            let mut left = word;
+            // Ends because each turn takes a bit away.
+            while left != 0 {
+                if let Some(octet) = octets.get_mut(left.trailing_zeros() as usize) {
                     octet.make_ascii_uppercase();
-                } else {
-                    octet.make_ascii_lowercase();
                 }
+                left &= left - 1;
             }
         }
     }
 }
 
-fn upper_case_bits(octets: &[u8]) -> u8 {
-    bits(octets.iter().map(u8::is_ascii_uppercase))
-}
-
-/// The first eight truths as bits, the first one lowest.
-fn bits(truths: impl Iterator<Item = bool>) -> u8 {
-    (0..8).zip(truths).fold(0, |bits, (bit, truth)| bits | u8::from(truth) << bit)
+/// What is true of each of 32 octets, as bits, the first one lowest.
+fn bits(octets: &[u8], is: impl Fn(&u8) -> bool) -> u32 {
+    octets.iter().rev().fold(0, |bits, octet| bits << 1 | u32::from(is(octet)))
 }
 
 #[cfg(test)]

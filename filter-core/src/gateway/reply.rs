@@ -166,7 +166,7 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         } else {
             write_ttls(buffer, answer, age);
         }
-        spell_question(buffer, asker, &answer.question);
+        asker.spelling.write(name_of(buffer, &answer.question));
         if let Some(edns) = asker.edns {
             // Room was left for it.
             let is_written = push_opt(buffer, 0, edns.dnssec_ok, 0).is_ok();
@@ -181,12 +181,13 @@ impl<const MESSAGE: usize> Writer<MESSAGE> {
         question: Option<&Question>,
         statement: &Statement,
     ) {
-        if compose(&mut self.buffer, asker, question, statement).is_err() {
+        let composed = compose(&mut self.buffer, asker, question, statement);
+        if composed.is_err() {
             // Does not happen while a datagram fits; an empty message is not sent.
             self.buffer.clear();
         }
-        if let Some(question) = question {
-            spell_question(&mut self.buffer, asker, question);
+        if let (Some(question), Ok(())) = (question, composed) {
+            asker.spelling.capitalize(name_of(&mut self.buffer, question));
         }
     }
 }
@@ -237,12 +238,11 @@ fn name_end(message: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Gives the question the case the asker sent; names that point to it have it too.
-fn spell_question(message: &mut [u8], asker: &Asker, question: &Question) {
+/// The name of the question in a message, to give it the case the asker sent; names that point to it
+/// have it too.
+fn name_of<'m>(message: &'m mut [u8], question: &Question) -> &'m mut [u8] {
     let end = HEADER_LEN + question.name.as_wire().len();
-    if let Some(name) = message.get_mut(HEADER_LEN..end) {
-        asker.spelling.write(name);
-    }
+    message.get_mut(HEADER_LEN..end).unwrap_or_default()
 }
 
 /// The header of every reply: ours is never authoritative, and recursion always available.

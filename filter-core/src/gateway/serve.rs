@@ -93,7 +93,8 @@ impl<
         }
         let own = context.check(&question.name, policy);
         if let Verdict::Block(hit) = own {
-            let statement = block(question, asker, &hit, false, policy, context);
+            let mut statement = Statement::new(OptRcode::NOERROR);
+            block(&mut statement, question, asker, &hit, false, policy, context);
             let work = self.say(asker, Some(question), &statement);
             let blocked = statement.blocked;
             self.keep_reply(asker, message, blocked, (context.now_ms, u64::MAX), context);
@@ -184,7 +185,9 @@ impl<
                 judge(&question, &asker, answer, age, own, policy, context)
             }
             (None, Verdict::Block(hit)) => {
-                Reply::Say(block(&question, &asker, &hit, false, policy, context))
+                let mut statement = Statement::new(OptRcode::NOERROR);
+                block(&mut statement, &question, &asker, &hit, false, policy, context);
+                Reply::Say(statement)
             }
             (None, _) => Reply::Say(failure()),
         };
@@ -269,7 +272,9 @@ fn judge<'r, D: AsRef<[u8]>>(
 ) -> Reply<'r> {
     match inspect(answer, own, policy, context) {
         Inspection::Block(hit, is_cloaked) => {
-            Reply::Say(block(question, asker, &hit, is_cloaked, policy, context))
+            let mut statement = Statement::new(OptRcode::NOERROR);
+            block(&mut statement, question, asker, &hit, is_cloaked, policy, context);
+            Reply::Say(statement)
         }
         // An upstream's would not have been taken: this is what we remember of a failure.
         Inspection::Pass if answer.rcode() == Rcode::SERVFAIL => Reply::Say(failure()),
