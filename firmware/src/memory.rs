@@ -87,8 +87,9 @@ impl<const DATAGRAMS: usize, const RECEIVED: usize, const SENT: usize>
         }
     }
 
-    /// A socket that is not bound yet.
-    pub(crate) fn socket(&'static mut self, stack: Stack<'static>) -> UdpSocket<'static> {
+    /// A socket that is not bound yet. The stack looks after each whenever a frame comes or goes, so
+    /// those that are seldom needed are there then only.
+    pub(crate) fn socket<'a>(&'a mut self, stack: Stack<'a>) -> UdpSocket<'a> {
         UdpSocket::new(
             stack,
             self.received_meta.write([PacketMetadata::EMPTY; DATAGRAMS]),

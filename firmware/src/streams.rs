@@ -68,9 +68,10 @@ pub(crate) async fn ask(worker: &'static Worker, number: usize) {
     // Windows are opened at once where they are small, and half a second later where they are not.
     let (mut received, mut sent) = ([0; 2048], [0; LEN_LEN + QUESTION_LEN_MAX]);
     let mut buffer = [0; MESSAGE_LEN_MAX];
-    let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
     loop {
         let question = stream.question.wait().await;
+        // As seldom there as it is needed: the stack looks after each socket with each frame.
+        let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
         let exchange = exchange(&mut socket, &question, &mut buffer);
         if let Ok(Some(message)) = with_timeout(TIME_MAX, exchange).await {
             let (from, transport, port) = (question.to, Transport::Tcp, 0);

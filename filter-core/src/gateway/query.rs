@@ -41,14 +41,28 @@ pub(super) struct Edns {
 /// What a datagram of a client is.
 pub(super) enum Received<'q> {
     /// A question this gateway can answer or have answered.
-    Query(&'q Question, Asker),
+    Query(&'q Question),
     /// Something that is turned down at once.
-    Rejected(Option<&'q Question>, Asker, OptRcode),
+    Rejected(Option<&'q Question>, OptRcode),
     /// Too short, or a response: nobody waits for a reply to it.
     Nothing,
 }
 
 impl Asker {
+    /// Someone, before what was asked is read.
+    pub(super) fn new(client: Client) -> Asker {
+        Asker {
+            client,
+            id: 0,
+            opcode: Opcode::QUERY,
+            spelling: Spelling::LOWER_CASE,
+            recursion_desired: false,
+            authentic_data: false,
+            checking_disabled: false,
+            edns: None,
+        }
+    }
+
     /// Octets the reply may have.
     pub(super) fn len_max(&self) -> usize {
         match (self.client.transport, self.edns) {
@@ -70,15 +84,15 @@ impl Asker {
 }
 
 /// Reads a datagram, or a message that came over a stream without its length prefix. The caller lends
-/// the place for the question.
+/// the places for what is read.
 ///
 /// Served are standard queries with one question of class IN and nothing else but an OPT record
 /// of version 0. Zone transfers are refused; other types that are no types of data (RFC 6895
 /// section 3.1) are not implemented, ANY apart.
 pub(super) fn read<'q>(
-    client: Client,
     octets: &[u8],
     settings: &Settings,
+    asker: &mut Asker,
     question: &'q mut Question,
 ) -> Received<'q> {
     let Ok(message) = Message::from_slice(octets) else { return Received::Nothing };
@@ -86,23 +100,18 @@ pub(super) fn read<'q>(
     if header.qr() {
         return Received::Nothing;
     }
-    let mut asker = Asker {
-        client,
-        id: header.id(),
-        opcode: header.opcode(),
-        spelling: Spelling::LOWER_CASE,
-        recursion_desired: header.rd(),
-        authentic_data: header.ad(),
-        checking_disabled: header.cd(),
-        edns: None,
-    };
+    asker.id = header.id();
+    asker.opcode = header.opcode();
+    asker.recursion_desired = header.rd();
+    asker.authentic_data = header.ad();
+    asker.checking_disabled = header.cd();
     if header.opcode() != Opcode::QUERY {
-        return Received::Rejected(None, asker, OptRcode::NOTIMP);
+        return Received::Rejected(None, OptRcode::NOTIMP);
     }
     let counts = message.header_counts();
     let spelling = question.read(message);
     let Some(spelling) = spelling.filter(|_| counts.ancount() == 0 && counts.nscount() == 0) else {
-        return Received::Rejected(None, asker, OptRcode::FORMERR);
+        return Received::Rejected(None, OptRcode::FORMERR);
     };
     let question = &*question;
     asker.spelling = spelling;
@@ -112,18 +121,18 @@ pub(super) fn read<'q>(
             asker.edns = Some(edns);
             version
         }
-        Err(Malformed) => return Received::Rejected(Some(question), asker, OptRcode::FORMERR),
+        Err(Malformed) => return Received::Rejected(Some(question), OptRcode::FORMERR),
     };
     let rcode = match (question.class, question.qtype) {
         _ if version > 0 => OptRcode::BADVERS,
-        (Class::IN, Rtype::ANY) => return Received::Query(question, asker),
+        (Class::IN, Rtype::ANY) => return Received::Query(question),
         (Class::IN, Rtype::AXFR | Rtype::IXFR) => OptRcode::REFUSED,
         (Class::IN, Rtype::OPT) => OptRcode::NOTIMP,
         (Class::IN, qtype) if (128..=255).contains(&qtype.to_int()) => OptRcode::NOTIMP,
-        (Class::IN, _) => return Received::Query(question, asker),
+        (Class::IN, _) => return Received::Query(question),
         _ => OptRcode::REFUSED,
     };
-    Received::Rejected(Some(question), asker, rcode)
+    Received::Rejected(Some(question), rcode)
 }
 
 /// The additional section of a query cannot be read, or has two OPT records.

@@ -60,8 +60,8 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             let blocked = CategorySet(u32::from_le_bytes(*blocked));
             let mut repeat = Repeat { octets, blocked, age_s: 0 };
             if repeat.is_relayed() {
-                let age_s = now_ms.saturating_sub(place.stored_ms) / 1000;
-                repeat.age_s = u32::try_from(age_s).unwrap_or(u32::MAX);
+                // Nothing is kept for as long as this can tell.
+                repeat.age_s = now_ms.saturating_sub(place.stored_ms) as u32 / 1000;
             }
             Some(repeat)
         })

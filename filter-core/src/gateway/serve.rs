@@ -53,19 +53,19 @@ impl<
                 return Work::Reply(client);
             }
         }
-        let mut question = Question::NONE;
-        let received = read(client, message, context.settings, &mut question);
+        let (mut asker, mut question) = (Asker::new(client), Question::NONE);
+        let received = read(message, context.settings, &mut asker, &mut question);
         let is_query = !matches!(received, Received::Nothing);
         if !is_query || !self.clients.admit_query(client.key, context.now_ms, context.settings) {
             self.counters.dropped += 1;
             return Work::Done;
         }
         match received {
-            Received::Query(question, asker) => {
+            Received::Query(question) => {
                 self.counters.queries += 1;
                 self.on_question(question, &asker, message, context)
             }
-            Received::Rejected(question, asker, rcode) => {
+            Received::Rejected(question, rcode) => {
                 self.counters.refused += 1;
                 self.say(&asker, question, &Statement::new(rcode))
             }

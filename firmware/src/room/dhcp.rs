@@ -10,7 +10,6 @@ use core::future::pending;
 use core::net::Ipv4Addr;
 
 use embassy_futures::select::{Either, select};
-use embassy_net::udp::UdpSocket;
 use embassy_net::{HardwareAddress, Ipv4Cidr, Stack};
 use embassy_time::{Duration, Instant, Timer};
 use heapless::Vec;
@@ -21,14 +20,17 @@ use smoltcp::wire::{
 
 use super::flush;
 use super::leases::{LEASE_S, Leases, Pool};
+use crate::memory::Buffers;
 use crate::notice::Notice;
 use crate::settings::Settings;
 use crate::worker::Worker;
 
 /// Octets of the longest message that waits; all clients are content with this (RFC 2131 section 2).
-pub(super) const MESSAGE_LEN_MAX: usize = 548;
+const MESSAGE_LEN_MAX: usize = 548;
 /// Octets of all replies. Whoever knows BOOTP only wants 300 at least.
-pub(super) const REPLY_LEN: usize = 400;
+const REPLY_LEN: usize = 400;
+/// What waits at the socket.
+pub(super) type Datagrams = Buffers<2, { 2 * MESSAGE_LEN_MAX }, REPLY_LEN>;
 /// How often and how long others are asked whether they are there.
 const TRIES: usize = 2;
 const TRY_TIME: Duration = Duration::from_secs(3);
@@ -40,7 +42,7 @@ const CAPTIVE_PORTAL: u8 = 114;
 /// Serves; for ever.
 pub(super) async fn serve(
     worker: &Worker,
-    mut socket: UdpSocket<'static>,
+    datagrams: &mut Datagrams,
     leases: &mut Leases,
     settings: &Settings,
     notice: fn(Notice),
@@ -48,11 +50,11 @@ pub(super) async fn serve(
     let (Some((first, last)), Some((network, router))) = (settings.lease, settings.address) else {
         return pending().await;
     };
-    while let Some(server) = other_server(worker, &mut socket).await {
+    while let Some(server) = other_server(worker, datagrams).await {
         notice(Notice::OtherDhcp { server });
         Timer::after(RETRY).await;
     }
-    socket.close();
+    let mut socket = datagrams.socket(worker.stack);
     // It is not bound, and the port is one.
     let _ = socket.bind(DHCP_SERVER_PORT);
     notice(Notice::Dhcp);
@@ -72,10 +74,10 @@ pub(super) async fn serve(
 }
 
 /// Who else gives out addresses here.
-async fn other_server(worker: &Worker, socket: &mut UdpSocket<'static>) -> Option<Ipv4Addr> {
+async fn other_server(worker: &Worker, datagrams: &mut Datagrams) -> Option<Ipv4Addr> {
     worker.stack.wait_link_up().await;
     worker.stack.wait_config_up().await;
-    socket.close();
+    let mut socket = datagrams.socket(worker.stack);
     let _ = socket.bind(DHCP_CLIENT_PORT);
     let question = question(worker.stack, worker.random() as u32);
     for _ in 0..TRIES {

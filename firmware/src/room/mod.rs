@@ -25,8 +25,8 @@ const WAY_TIME: Duration = Duration::from_millis(500);
 
 /// What waits at the sockets, and who has which address.
 pub(crate) struct Room {
-    time: Buffers<4, { 4 * time::PACKET_LEN }, { time::PACKET_LEN }>,
-    dhcp: Buffers<2, { 2 * dhcp::MESSAGE_LEN_MAX }, { dhcp::REPLY_LEN }>,
+    time: time::Datagrams,
+    dhcp: dhcp::Datagrams,
     leases: Leases,
     mdns: Buffers<2, { mdns::MESSAGE_LEN_MAX }, { mdns::ANSWER_LEN_MAX }>,
 }
@@ -49,17 +49,15 @@ impl Room {
         notice: fn(Notice),
     ) -> Infallible {
         let Room { time, dhcp, leases, mdns } = self;
-        let [time, dhcp, mdns] =
-            [time.socket(worker.stack), dhcp.socket(worker.stack), mdns.socket(worker.stack)];
         let time = time::keep(worker, time, settings, notice);
         let dhcp = dhcp::serve(worker, dhcp, leases, settings, notice);
-        join3(time, dhcp, mdns::answer(worker, mdns)).await.0
+        join3(time, dhcp, mdns::answer(worker, mdns.socket(worker.stack))).await.0
     }
 }
 
 /// Waits until what was sent has left. To a neighbor that does not say where it is, it never would,
 /// and all that is sent after it neither: the socket begins anew then.
-async fn flush(socket: &mut UdpSocket<'static>, port: u16) {
+async fn flush(socket: &mut UdpSocket<'_>, port: u16) {
     if with_timeout(WAY_TIME, socket.flush()).await.is_err() {
         socket.close();
         // It is not bound, and the port is one.

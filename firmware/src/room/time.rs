@@ -16,12 +16,15 @@ use embassy_net::{IpEndpoint, StaticConfigV4};
 use embassy_time::{Duration, Timer, with_timeout};
 use heapless::Vec;
 
+use crate::memory::Buffers;
 use crate::notice::Notice;
 use crate::settings::Settings;
 use crate::worker::Worker;
 
 /// Octets of a request, and of what counts of an answer.
-pub(super) const PACKET_LEN: usize = 48;
+const PACKET_LEN: usize = 48;
+/// What waits at the socket.
+pub(super) type Datagrams = Buffers<4, { 4 * PACKET_LEN }, PACKET_LEN>;
 const PORT: u16 = 123;
 /// Clients come first: the stack looks for one neighbor a second.
 const COURTESY: Duration = Duration::from_secs(2);
@@ -52,7 +55,7 @@ const BEGIN_2025_S: i64 = 1_735_689_600;
 /// Asks for the time, and again when it may have become wrong; for ever.
 pub(super) async fn keep(
     worker: &Worker,
-    mut socket: UdpSocket<'static>,
+    datagrams: &mut Datagrams,
     settings: &Settings,
     notice: fn(Notice),
 ) -> Infallible {
@@ -61,7 +64,7 @@ pub(super) async fn keep(
     Timer::after(COURTESY).await;
     loop {
         worker.stack.wait_config_up().await;
-        match ask_all(worker, &mut socket, settings).await {
+        match ask_all(worker, datagrams, settings).await {
             Some(unix_s) => {
                 worker.set_time(unix_s);
                 if !is_known {
@@ -82,23 +85,18 @@ pub(super) async fn keep(
 }
 
 /// The time by the first server that tells it.
-async fn ask_all(
-    worker: &Worker,
-    socket: &mut UdpSocket<'static>,
-    settings: &Settings,
-) -> Option<i64> {
+async fn ask_all(worker: &Worker, datagrams: &mut Datagrams, settings: &Settings) -> Option<i64> {
+    let mut socket = datagrams.socket(worker.stack);
     for server in servers(settings, &worker.stack.config_v4()?) {
         let cookie = worker.random().to_be_bytes();
         socket.close();
         // One that cannot be foreseen (RFC 9109). It is not bound, and the port is one.
         let _ = socket.bind(worker.random() as u16 | 1 << 15);
-        let asked = ask(socket, (server, PORT).into(), cookie);
+        let asked = ask(&socket, (server, PORT).into(), cookie);
         if let Ok(unix_s) = with_timeout(PATIENCE, asked).await {
-            socket.close();
             return Some(unix_s);
         }
     }
-    socket.close();
     None
 }
 
