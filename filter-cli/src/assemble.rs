@@ -23,7 +23,14 @@ use crate::report::AbsentList;
 /// # Errors
 /// When the cache cannot be used.
 pub fn built_in(cache: Option<&Path>, output: &Output) -> anyhow::Result<Vec<u8>> {
-    let mut config = Config::built_in()?;
+    fast(Config::built_in()?, cache, output)
+}
+
+/// The same of another configuration.
+///
+/// # Errors
+/// When a list or the cache is at fault.
+pub fn fast(mut config: Config, cache: Option<&Path>, output: &Output) -> anyhow::Result<Vec<u8>> {
     leave_out_absent(&mut config.lists)?;
     let lists = read_lists(&Cache::open(cache)?, &config.lists, output)?;
     let compiler = Compiler::new(1).with_shape(BlockShape::SERVER).with_prefilter(&[]);

@@ -1,7 +1,7 @@
 //! The image and what is done with it: takes a region of flash, gives [`Loaded`], which the worker
 //! reads at every event.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::iter;
 use core::net::Ipv4Addr;
 
@@ -13,6 +13,7 @@ use heapless::Vec;
 use static_cell::StaticCell;
 
 use crate::settings::Settings;
+use crate::storage::{Kept, Key};
 use crate::worker::Worker;
 
 /// An image in service.
@@ -20,10 +21,15 @@ pub(crate) struct Loaded {
     pub(crate) filter: Filter<&'static [u8]>,
     /// What each profile means now.
     pub(crate) policies: RefCell<Vec<Policy, PROFILES_MAX>>,
+    /// What tells it from others: the end of its checksum.
+    id: [u8; ID_LEN],
+    /// Since when it is here, in seconds since 1970, when that is known.
+    pub(crate) since_s: Cell<Option<i64>>,
     /// Whether it is one, and nothing that stands for it.
     pub(crate) is_sound: bool,
 }
 
+const ID_LEN: usize = 8;
 /// Profiles there is room for. Clients of further ones are refused.
 const PROFILES_MAX: usize = 8;
 /// So many rules are looked at between two queries, in less than a millisecond.
@@ -45,7 +51,9 @@ impl Loaded {
         let image = region.get(..len).ok_or(FormatError::Truncated)?;
         let filter = Filter::from_bytes(image)?;
         let policies = RefCell::new(policies(&filter, settings));
-        Ok(place.init_with(|| Loaded { filter, policies, is_sound: true }))
+        let id = image.last_chunk().copied().unwrap_or_default();
+        let since_s = Cell::new(None);
+        Ok(place.init_with(|| Loaded { filter, policies, id, since_s, is_sound: true }))
     }
 
     /// What is served while there is no sound image.
@@ -58,7 +66,29 @@ impl Loaded {
         nothing.is_closed = !settings.is_open_without_image;
         let filter = Filter::from_bytes(NOTHING)?;
         let policies = RefCell::new(iter::once(nothing).collect());
-        Ok(place.init_with(|| Loaded { filter, policies, is_sound: false }))
+        let (id, since_s) = ([0; ID_LEN], Cell::new(None));
+        Ok(place.init_with(|| Loaded { filter, policies, id, since_s, is_sound: false }))
+    }
+
+    /// Finds out since when this image is here: an image has no date, so that is when it was seen
+    /// first by a board that knew the time.
+    pub(crate) fn date(&self, unix_s: i64, kept: &Kept) {
+        if !self.is_sound || self.since_s.get().is_some() {
+            return;
+        }
+        let seen = kept.get(Key::Image);
+        let since_s = match seen.split_first_chunk() {
+            Some((id, since_s)) if *id == self.id => since_s.try_into().ok(),
+            _ => None,
+        };
+        let since_s = since_s.map_or(unix_s, i64::from_le_bytes);
+        self.since_s.set(Some(since_s));
+        let mut now_seen = [0; ID_LEN + size_of::<i64>()];
+        let octets = self.id.into_iter().chain(since_s.to_le_bytes());
+        now_seen.iter_mut().zip(octets).for_each(|(place, octet)| *place = octet);
+        if *seen != now_seen {
+            kept.set(Key::Image, &now_seen);
+        }
     }
 
     /// Goes by the schedules of this time, or blocks nothing but what the law does; gives whether that
@@ -139,6 +169,23 @@ mod tests {
         let place = Box::leak(Box::new(StaticCell::new()));
         let loaded = Loaded::stand_in(&Settings::default(), place).unwrap();
         assert!(loaded.policies.borrow().iter().all(|policy| policy.is_closed));
+    }
+
+    #[test]
+    fn an_image_is_as_old_as_the_board_has_seen_it() {
+        let kept = crate::storage::tests::kept(0xFF);
+        let since_s = |serial, unix_s| {
+            let image = std::vec::Vec::leak(Compiler::new(serial).finish().unwrap().octets);
+            let place = Box::leak(Box::new(StaticCell::new()));
+            let loaded = Loaded::open(image, &Settings::default(), place).unwrap();
+            loaded.date(unix_s, &kept);
+            loaded.date(unix_s + 1, &kept);
+            loaded.since_s.get()
+        };
+        assert_eq!(since_s(1, 1_800_000_000), Some(1_800_000_000));
+        assert_eq!(since_s(1, 1_800_086_400), Some(1_800_000_000), "kept");
+        assert_eq!(since_s(2, 1_800_086_400), Some(1_800_086_400), "another one");
+        assert_eq!(since_s(1, 1_800_172_800), Some(1_800_172_800), "it has come back");
     }
 
     #[test]

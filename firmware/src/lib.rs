@@ -70,6 +70,7 @@ use pages::Pages;
 use panel::{Pause, Switch};
 use ports::Port;
 use room::Room;
+use storage::{Keep, Kept};
 use streams::Streams;
 use worker::{Core, Worker};
 
@@ -83,6 +84,8 @@ pub struct Board {
     pub seed: [u8; 32],
     /// Where to say what happens.
     pub notice: fn(Notice),
+    /// What survives a loss of power, where there is room for it.
+    pub storage: Option<&'static mut dyn Keep>,
     /// What a light and a button have to do with it, where there are some.
     pub switch: &'static Switch,
 }
@@ -95,11 +98,11 @@ pub async fn run(
     spawner: Spawner,
     stack: Stack<'static>,
     memory: &'static mut Memory,
-    board: Board,
+    mut board: Board,
 ) -> Result<Infallible, FormatError> {
     // The network has its turn first: DHCP is asked before the processor is busy with the image.
     yield_now().await;
-    let (worker, room) = begin(spawner, stack, memory, &board)?;
+    let (worker, room) = begin(spawner, stack, memory, &mut board)?;
     (board.notice)(Notice::Listening);
     let network = network::keep_current(worker, &board.settings, board.notice);
     let room = room.serve(worker, &board.settings, board.notice);
@@ -113,7 +116,7 @@ fn begin(
     spawner: Spawner,
     stack: Stack<'static>,
     memory: &'static mut Memory,
-    board: &Board,
+    board: &mut Board,
 ) -> Result<(&'static Worker, &'static mut Room), FormatError> {
     let Memory { engine, loaded: place, exceptions, replies, worker, clients, ports, room } =
         memory;
@@ -129,6 +132,8 @@ fn begin(
             Loaded::stand_in(&board.settings, place)?
         }
     };
+    let kept = Kept { storage: RefCell::new(board.storage.take()), notice: board.notice };
+    let (orders, pages) = (Orders::restore(&kept, loaded), Pages::restore(&kept, &board.settings));
     let random = ChaCha12Rng::from_seed(board.seed);
     let core = Core {
         engine,
@@ -152,8 +157,9 @@ fn begin(
         connections: Connections::new(replies),
         ports,
         streams: Streams::new(),
-        orders: RefCell::new(Orders::default()),
-        pages: Pages::new(&board.settings),
+        orders: RefCell::new(orders),
+        pages,
+        kept,
     });
     start(spawner, worker);
     spawn(spawner, image::find_exceptions(worker, loaded, exceptions));

@@ -6,6 +6,8 @@ use core::net::Ipv4Addr;
 
 use filter_core::FormatError;
 
+use crate::storage::StorageError;
+
 /// Something that happened, in words that fit a line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,6 +30,11 @@ pub enum Notice {
         error: FormatError,
         /// Whether everything is let through meanwhile.
         is_open: bool,
+    },
+    /// Something is not kept for the time after a loss of power, or was not found again.
+    Storage {
+        /// Why.
+        error: StorageError,
     },
     /// Clients are answered from now on, at port 53 of all addresses.
     Listening,
@@ -67,6 +74,7 @@ impl fmt::Display for Notice {
             Notice::NoImage { error, is_open: false } => {
                 write!(f, "no image, nothing is answered: {error}")
             }
+            Notice::Storage { error } => write!(f, "what is to survive a loss of power: {error}"),
             Notice::Listening => f.write_str("listening on port 53"),
             Notice::Network { address, upstreams } => {
                 write!(f, "network: address {address}, {upstreams} upstreams")

@@ -1,4 +1,5 @@
-//! What the owner says while the gateway runs, gone when it ends: takes orders, gives what holds.
+//! What the owner says while the gateway runs: takes orders, gives what holds. Of it, the profile is
+//! kept for the time after.
 
 use core::net::IpAddr;
 
@@ -8,6 +9,7 @@ use filter_core::{Action, CategorySet, Name, Verdict};
 use heapless::Vec;
 
 use crate::image::Loaded;
+use crate::storage::{Kept, Key};
 use crate::worker::Worker;
 
 /// Every query is held against all overrides.
@@ -31,6 +33,15 @@ pub(crate) struct Explanation {
 }
 
 impl Orders {
+    /// Those that were kept, as far as the image still has what they are about.
+    pub(crate) fn restore(kept: &Kept, loaded: &Loaded) -> Orders {
+        let id = kept.get(Key::Profile);
+        let profile = loaded.filter.policies().zip(str::from_utf8(&id).ok());
+        let usual_profile = profile.and_then(|(policies, id)| policies.find(id));
+        let is_there = |profile: &u8| usize::from(*profile) < loaded.policies.borrow().len();
+        Orders { usual_profile: usual_profile.filter(is_there), ..Orders::default() }
+    }
+
     /// The profile of clients that are not listed.
     pub(crate) fn usual_profile(&self, loaded: &Loaded) -> u8 {
         let of_image = || loaded.filter.policies().map_or(0, |policies| policies.usual_profile());
@@ -78,9 +89,15 @@ impl Worker {
 
     /// Gives clients that are not listed this profile, if there is one.
     pub(crate) fn set_usual_profile(&self, profile: u8) {
-        let count = self.core.borrow().loaded.policies.borrow().len();
-        if usize::from(profile) < count {
-            self.order(|orders, _| orders.usual_profile = Some(profile));
+        let loaded = self.core.borrow().loaded;
+        if usize::from(profile) >= loaded.policies.borrow().len() {
+            return;
+        }
+        self.order(|orders, _| orders.usual_profile = Some(profile));
+        // By its id, for another image may have them in another order.
+        let profiles = loaded.filter.policies().into_iter().flat_map(|all| all.profiles());
+        if let Some(profile) = profiles.skip(profile.into()).next() {
+            self.kept.set(Key::Profile, profile.id.as_bytes());
         }
     }
 

@@ -3,15 +3,22 @@
 //! A value is either the one there was or the new one, whenever the power goes. Values are written
 //! behind each other through all pages, so that none wears out before the others.
 
+use core::cell::RefCell;
+use core::fmt;
 use core::ops::Range;
 
-use embedded_storage_async::nor_flash::NorFlash;
+use embassy_futures::block_on;
+use embedded_storage::nor_flash::{self, NorFlash};
+use embedded_storage_async::nor_flash as waiting;
+use heapless::Vec;
 use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 
-/// Octets of the longest value; a text of settings has fewer.
-pub const VALUE_LEN_MAX: usize = 1024;
+use crate::notice::Notice;
+
+/// Octets of the longest value.
+pub const VALUE_LEN_MAX: usize = 256;
 /// With its key, and up to the end of a word of any flash.
 const ITEM_LEN_MAX: usize = VALUE_LEN_MAX + 32;
 
@@ -19,13 +26,16 @@ const ITEM_LEN_MAX: usize = VALUE_LEN_MAX + 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Key {
-    /// The text of the [`Settings`](crate::Settings), as it was changed since the board was flashed.
-    Settings = 0,
     /// What the owner's PIN is checked against.
     Pin = 1,
-    /// The profile of clients that have no other.
+    /// The id of the profile of clients that have no other.
     Profile = 2,
+    /// Which image it was seen to be, and since when.
+    Image = 3,
 }
+
+/// A value.
+pub type Value = Vec<u8, VALUE_LEN_MAX>;
 
 /// Why a value is not kept or not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +44,38 @@ pub enum StorageError {
     TooLong,
     /// There is no room beside the other values.
     Full,
-    /// What lies there is not ours; [`Storage::reset`] makes it so.
+    /// What lies there is not ours; [`Keep::reset`] makes it so.
     Damaged,
     /// The flash does not do what it should.
     Flash,
 }
 
+/// Keeps values, on whatever flash.
+pub trait Keep {
+    /// A value; empty when there is none. O(pages and octets of values).
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] and [`StorageError::Flash`].
+    fn get(&mut self, key: Key) -> Result<Value, StorageError>;
+
+    /// Keeps a value instead of the one there was; an empty one is none.
+    ///
+    /// # Errors
+    /// All of them; the value there was is still there then, unless the flash is broken.
+    fn set(&mut self, key: Key, value: &[u8]) -> Result<(), StorageError>;
+
+    /// Forgets all values.
+    ///
+    /// # Errors
+    /// [`StorageError::Flash`].
+    fn reset(&mut self) -> Result<(), StorageError>;
+}
+
 /// Values in a part of a flash of at least two pages.
+///
+/// Its drivers block: who runs from a flash cannot go on while it is written to.
 pub struct Storage<F: NorFlash> {
-    map: MapStorage<u8, F, Cache<Uncached, Uncached, Uncached, u8>>,
-    item: [u8; ITEM_LEN_MAX],
+    map: MapStorage<u8, Blocking<F>, Cache<Uncached, Uncached, Uncached, u8>>,
 }
 
 impl<F: NorFlash> Storage<F> {
@@ -51,36 +83,38 @@ impl<F: NorFlash> Storage<F> {
     /// two.
     pub fn new(flash: F, range: Range<u32>) -> Option<Storage<F>> {
         let config = MapConfig::try_new(range).ok()?;
-        let map = MapStorage::new(flash, config, Cache::new_uncached());
-        Some(Storage { map, item: [0; ITEM_LEN_MAX] })
+        Some(Storage { map: MapStorage::new(Blocking(flash), config, Cache::new_uncached()) })
+    }
+}
+
+impl<F: NorFlash> Keep for Storage<F> {
+    fn get(&mut self, key: Key) -> Result<Value, StorageError> {
+        let mut item = [0; ITEM_LEN_MAX];
+        let value: Option<&[u8]> = block_on(self.map.fetch_item(&mut item, &(key as u8)))?;
+        Value::from_slice(value.unwrap_or_default()).map_err(|_| StorageError::Damaged)
     }
 
-    /// A value, if there is one. O(pages and octets of values).
-    ///
-    /// # Errors
-    /// [`StorageError::Damaged`] and [`StorageError::Flash`].
-    pub async fn get(&mut self, key: Key) -> Result<Option<&[u8]>, StorageError> {
-        let value: Option<&[u8]> = self.map.fetch_item(&mut self.item, &(key as u8)).await?;
-        Ok(value.filter(|value| !value.is_empty()))
-    }
-
-    /// Keeps a value instead of the one there was; an empty one is none.
-    ///
-    /// # Errors
-    /// All of them; the value there was is still there then, unless the flash is broken.
-    pub async fn set(&mut self, key: Key, value: &[u8]) -> Result<(), StorageError> {
+    fn set(&mut self, key: Key, value: &[u8]) -> Result<(), StorageError> {
         if value.len() > VALUE_LEN_MAX {
             return Err(StorageError::TooLong);
         }
-        Ok(self.map.store_item(&mut self.item, &(key as u8), &value).await?)
+        let mut item = [0; ITEM_LEN_MAX];
+        Ok(block_on(self.map.store_item(&mut item, &(key as u8), &value))?)
     }
 
-    /// Forgets all values.
-    ///
-    /// # Errors
-    /// [`StorageError::Flash`].
-    pub async fn reset(&mut self) -> Result<(), StorageError> {
-        Ok(self.map.erase_all().await?)
+    fn reset(&mut self) -> Result<(), StorageError> {
+        Ok(block_on(self.map.erase_all())?)
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StorageError::TooLong => "too long",
+            StorageError::Full => "no room",
+            StorageError::Damaged => "not written by this firmware",
+            StorageError::Flash => "the flash does not work",
+        })
     }
 }
 
@@ -95,18 +129,75 @@ impl<E> From<Error<E>> for StorageError {
     }
 }
 
+/// What a gateway keeps, as far as its board can; where it cannot, values last as long as the power.
+pub(crate) struct Kept {
+    pub(crate) storage: RefCell<Option<&'static mut dyn Keep>>,
+    pub(crate) notice: fn(Notice),
+}
+
+impl Kept {
+    /// A value; empty when there is none. What is damaged is forgotten, so that there is room again.
+    pub(crate) fn get(&self, key: Key) -> Value {
+        let mut storage = self.storage.borrow_mut();
+        let Some(storage) = &mut *storage else { return Value::new() };
+        let value = storage.get(key).or_else(|error| {
+            (self.notice)(Notice::Storage { error });
+            storage.reset().map(|()| Value::new())
+        });
+        value.unwrap_or_default()
+    }
+
+    /// Keeps a value.
+    pub(crate) fn set(&self, key: Key, value: &[u8]) {
+        if let Some(storage) = &mut *self.storage.borrow_mut()
+            && let Err(error) = storage.set(key, value)
+        {
+            (self.notice)(Notice::Storage { error });
+        }
+    }
+}
+
+/// A driver that blocks, for whoever would wait.
+struct Blocking<F>(F);
+
+impl<F: nor_flash::ErrorType> waiting::ErrorType for Blocking<F> {
+    type Error = F::Error;
+}
+
+impl<F: NorFlash> waiting::ReadNorFlash for Blocking<F> {
+    const READ_SIZE: usize = F::READ_SIZE;
+
+    async fn read(&mut self, offset: u32, octets: &mut [u8]) -> Result<(), F::Error> {
+        self.0.read(offset, octets)
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl<F: NorFlash> waiting::NorFlash for Blocking<F> {
+    const WRITE_SIZE: usize = F::WRITE_SIZE;
+    const ERASE_SIZE: usize = F::ERASE_SIZE;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), F::Error> {
+        self.0.erase(from, to)
+    }
+
+    async fn write(&mut self, offset: u32, octets: &[u8]) -> Result<(), F::Error> {
+        self.0.write(offset, octets)
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use embassy_futures::block_on;
-    use embedded_storage_async::nor_flash::{
-        ErrorType, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-    };
+    use embedded_storage::nor_flash::{ErrorType, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 
     const PAGE_LEN: usize = 256;
     const WORD_LEN: usize = 4;
     const LEN: u32 = 4 * PAGE_LEN as u32;
-    const KEYS: [Key; 3] = [Key::Settings, Key::Pin, Key::Profile];
+    const KEYS: [Key; 2] = [Key::Pin, Key::Profile];
 
     /// A flash whose power goes after so many words.
     #[derive(Clone)]
@@ -160,7 +251,7 @@ mod tests {
     impl ReadNorFlash for Flash {
         const READ_SIZE: usize = 1;
 
-        async fn read(&mut self, offset: u32, octets: &mut [u8]) -> Result<(), NoPower> {
+        fn read(&mut self, offset: u32, octets: &mut [u8]) -> Result<(), NoPower> {
             octets.copy_from_slice(&self.octets[offset as usize..][..octets.len()]);
             Ok(())
         }
@@ -174,14 +265,14 @@ mod tests {
         const WRITE_SIZE: usize = WORD_LEN;
         const ERASE_SIZE: usize = PAGE_LEN;
 
-        async fn erase(&mut self, from: u32, to: u32) -> Result<(), NoPower> {
+        fn erase(&mut self, from: u32, to: u32) -> Result<(), NoPower> {
             for page in (from as usize..to as usize).step_by(PAGE_LEN) {
                 self.set(page, &[0xFF; PAGE_LEN])?;
             }
             Ok(())
         }
 
-        async fn write(&mut self, offset: u32, octets: &[u8]) -> Result<(), NoPower> {
+        fn write(&mut self, offset: u32, octets: &[u8]) -> Result<(), NoPower> {
             let places = &self.octets[offset as usize..][..octets.len()];
             // A word whose writing was cut may be written once more, the same.
             let is_fit = places.iter().zip(octets).all(|(place, octet)| place & octet == *octet);
@@ -193,12 +284,19 @@ mod tests {
         }
     }
 
+    /// Keeps in memory.
+    pub(crate) fn kept(octet: u8) -> Kept {
+        let octets = std::vec![octet; LEN as usize];
+        let storage = std::boxed::Box::new(storage(Flash { octets, ..Flash::new() }));
+        Kept { storage: RefCell::new(Some(std::boxed::Box::leak(storage))), notice: |_| () }
+    }
+
     fn storage(flash: Flash) -> Storage<Flash> {
         Storage::new(flash, 0..LEN).unwrap()
     }
 
     fn get(storage: &mut Storage<Flash>, key: Key) -> Option<std::vec::Vec<u8>> {
-        block_on(storage.get(key)).unwrap().map(<[u8]>::to_vec)
+        Some(storage.get(key).unwrap().to_vec()).filter(|value| !value.is_empty())
     }
 
     /// The value a key has after so many changes of all.
@@ -211,31 +309,39 @@ mod tests {
         let mut storage = storage(Flash::new());
         for turn in 0..100 {
             for key in KEYS {
-                block_on(storage.set(key, &value(key, turn))).unwrap();
+                storage.set(key, &value(key, turn)).unwrap();
             }
             for key in KEYS {
                 assert_eq!(get(&mut storage, key), Some(value(key, turn)));
             }
         }
-        block_on(storage.set(Key::Pin, &[])).unwrap();
+        storage.set(Key::Pin, &[]).unwrap();
         assert_eq!(get(&mut storage, Key::Pin), None);
         assert_eq!(get(&mut storage, Key::Profile), Some(value(Key::Profile, 99)));
-        block_on(storage.reset()).unwrap();
+        storage.reset().unwrap();
         assert_eq!(get(&mut storage, Key::Profile), None);
     }
 
     #[test]
     fn a_value_that_does_not_fit_leaves_the_one_there_was() {
         let mut storage = storage(Flash::new());
-        block_on(storage.set(Key::Pin, b"1234")).unwrap();
+        storage.set(Key::Pin, b"1234").unwrap();
         for len in [PAGE_LEN, VALUE_LEN_MAX, VALUE_LEN_MAX + 1] {
-            let result = block_on(storage.set(Key::Pin, &std::vec![1; len]));
+            let result = storage.set(Key::Pin, &std::vec![1; len]);
             assert_eq!(result, Err(StorageError::TooLong));
             assert_eq!(get(&mut storage, Key::Pin), Some(b"1234".to_vec()));
         }
         for range in [0..PAGE_LEN as u32, 0..LEN - 1, 1..LEN] {
             assert!(Storage::new(Flash::new(), range).is_none());
         }
+    }
+
+    #[test]
+    fn what_is_damaged_is_forgotten_and_there_is_room_again() {
+        let kept = kept(0);
+        assert!(kept.get(Key::Pin).is_empty());
+        kept.set(Key::Pin, b"1234");
+        assert_eq!(kept.get(Key::Pin), b"1234");
     }
 
     /// Through all pages more than once, with the power gone at every word.
@@ -252,14 +358,14 @@ mod tests {
                 let mut interrupted = None;
                 'changes: for turn in 0..TURNS {
                     for (key, changed) in KEYS.into_iter().zip(&mut changed) {
-                        if block_on(before.set(key, &value(key, turn))).is_err() {
+                        if before.set(key, &value(key, turn)).is_err() {
                             interrupted = Some(key);
                             break 'changes;
                         }
                         *changed = turn + 1;
                     }
                 }
-                let (mut flash, _) = before.map.destroy();
+                let (Blocking(mut flash), _) = before.map.destroy();
                 flash.words_left = usize::MAX;
                 let mut after = storage(flash);
                 for (key, changed) in KEYS.into_iter().zip(changed) {
@@ -272,7 +378,7 @@ mod tests {
                     );
                 }
                 for key in KEYS {
-                    block_on(after.set(key, b"then")).unwrap();
+                    after.set(key, b"then").unwrap();
                     assert_eq!(get(&mut after, key), Some(b"then".to_vec()), "{words}, {cut:?}");
                 }
                 if interrupted.is_none() {

@@ -20,6 +20,7 @@ use crate::orders::Orders;
 use crate::pages::Pages;
 use crate::panel::{Pause, State, Switch};
 use crate::ports::{self, Port};
+use crate::storage::Kept;
 use crate::streams::Streams;
 
 pub(crate) const DNS_PORT: u16 = 53;
@@ -41,6 +42,7 @@ pub(crate) struct Worker {
     pub(crate) streams: Streams,
     pub(crate) orders: RefCell<Orders>,
     pub(crate) pages: Pages,
+    pub(crate) kept: Kept,
 }
 
 /// What is needed to decide.
@@ -90,7 +92,9 @@ impl Worker {
 
     /// Knows the time from now on.
     pub(crate) fn set_time(&self, unix_s: i64) {
-        self.core.borrow_mut().started_s = Some(unix_s - Instant::now().as_secs() as i64);
+        let core = &mut *self.core.borrow_mut();
+        core.started_s = Some(unix_s - Instant::now().as_secs() as i64);
+        core.loaded.date(unix_s, &self.kept);
     }
 
     /// Goes by the schedules of this minute, and by the button.
@@ -101,7 +105,7 @@ impl Worker {
         let was_paused = pause.is_on();
         pause.step(self.switch.take_tap() && self.may_pause, now_ms);
         if self.switch.take_hold() {
-            self.pages.forget_owner();
+            self.pages.forget_owner(&self.kept);
         }
         let is_paused = pause.is_on();
         self.switch.set_state(match self.network.get() {

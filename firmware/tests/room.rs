@@ -74,7 +74,7 @@ async fn begin(spawner: Spawner, sender: Sender<Seen>) {
 
     let notice = |notice: Notice| println!("{notice}");
     let switch = Box::leak(Box::new(Switch::new()));
-    let board = Board { image: image(), settings, seed: [7; 32], notice, switch };
+    let board = Board { image: image(), settings, seed: [7; 32], notice, switch, storage: None };
     let memory = Box::leak(Box::new(Memory::new()));
     spawner.spawn(serve(spawner, gateway, memory, board).unwrap());
     spawner.spawn(answer(room).unwrap());

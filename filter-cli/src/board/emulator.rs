@@ -4,6 +4,8 @@
 use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,16 +17,22 @@ use tokio::time::timeout;
 
 use super::Options;
 use super::firmware::Firmware;
-use crate::output::hinted;
+use crate::output::{Hint, hinted};
 
 const QEMU: &str = "qemu-system-arm";
+/// Runs a program that is to end with us, however we end.
+const BINDER: &str = "setpriv";
 /// Makes text of the board's log.
 const LOG_READER: &str = "defmt-print";
 /// Where the firmware looks for image and settings; see `firmware/boards/mps2-an386/src/board.rs`.
 const IMAGE: u32 = 0x2100_0000;
-const IMAGE_LEN_MAX: usize = 0xFE_0000;
+const IMAGE_LEN_MAX: usize = 0xFD_0000;
 const SETTINGS: u32 = 0x21FF_0000;
 const SETTINGS_LEN_MAX: usize = 0x1_0000;
+/// All of it, and the part of it that is flash the firmware writes to.
+const MEMORY_LEN: u64 = 0x100_0000;
+const STORAGE: u64 = 0xFD_0000;
+const STORAGE_LEN: usize = 0x4000;
 /// This machine, seen from inside.
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// A board has long begun by then.
@@ -35,6 +43,8 @@ const ANSWER_TIME: Duration = Duration::from_millis(500);
 pub(super) struct Emulator {
     qemu: Child,
     _log: Option<Child>,
+    /// Locked, as long as this runs.
+    _memory: File,
     folder: TempDir,
 }
 
@@ -81,12 +91,21 @@ impl Emulator {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("image"), image)?;
         fs::write(folder.path().join("settings"), settings)?;
+        let (path, memory) = match &options.state {
+            Some(path) => (std::path::absolute(path)?, open_memory(path)?),
+            None => (folder.path().join("memory"), open_memory(&folder.path().join("memory"))?),
+        };
+        // A comma ends a value, and two are one.
+        let path = path.display().to_string().replace(',', ",,");
         let (ip, port) = (options.listen.ip(), options.listen.port());
         let pages = options.pages;
         let load =
             |file, address: u32| format!("loader,file={file},addr={address:#x},force-raw=on");
-        let mut qemu = Command::new(QEMU);
-        qemu.args("-M mps2-an386 -display none -monitor none -serial none".split(' '))
+        let mut qemu = bound(QEMU);
+        qemu.args("-M mps2-an386,memory-backend=psram".split(' '))
+            .arg("-object")
+            .arg(format!("memory-backend-file,id=psram,size=16M,share=on,mem-path={path}"))
+            .args("-display none -monitor none -serial none".split(' '))
             .args("-semihosting-config enable=on,target=native".split(' '))
             .arg("-nic")
             .arg(format!(
@@ -104,7 +123,7 @@ impl Emulator {
         qemu.stdout(if has_log() { Stdio::piped() } else { Stdio::null() });
         let mut qemu = qemu.spawn().context("cannot start QEMU")?;
         let log = qemu.stdout.take().map(|log| read_log(log.try_into()?, firmware)).transpose()?;
-        Ok(Emulator { qemu, _log: log, folder })
+        Ok(Emulator { qemu, _log: log, _memory: memory, folder })
     }
 
     /// Ends it, and waits until it is gone and its ports are free.
@@ -119,6 +138,36 @@ impl Emulator {
         let said = fs::read_to_string(self.folder.path().join("said")).unwrap_or_default();
         Ok(format!("QEMU has ended ({status}): {}", said.trim_end()))
     }
+}
+
+/// A program that ends with us even when we are killed, where the system has a way.
+fn bound(program: &str) -> Command {
+    if !find(BINDER) {
+        return Command::new(program);
+    }
+    let mut command = Command::new(BINDER);
+    command.args(["--pdeathsig", "KILL", program]);
+    command
+}
+
+/// The file that is the board's memory, for nobody else: made where there is none, with flash that is
+/// erased.
+fn open_memory(path: &Path) -> anyhow::Result<File> {
+    let hint = || "name another file with --state";
+    let cannot = || format!("cannot use `{}` for the board's state", path.display());
+    let mut how = File::options();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = how.open(path).with_context(cannot).hint(hint)?;
+    file.try_lock().with_context(cannot).hint(|| "another gateway has it: end that one")?;
+    match file.metadata()?.len() {
+        0 => {
+            file.set_len(MEMORY_LEN)?;
+            file.write_all_at(&[0xFF; STORAGE_LEN], STORAGE)?;
+        }
+        MEMORY_LEN => {}
+        _ => return Err(hinted(format!("`{}` is no board's state", path.display()), hint())),
+    }
+    Ok(file)
 }
 
 /// Shows the board's log among our own words.

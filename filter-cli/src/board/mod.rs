@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::assemble;
+use crate::config::Config;
 use crate::output::{Hint, Output, hinted};
 
 use self::emulator::Emulator;
@@ -18,10 +19,14 @@ use self::firmware::Firmware;
 
 /// What the board serves, where, and to whom it turns.
 pub struct Options {
-    /// The image; without one, it is built from the lists in the binary.
+    /// The image; without one, it is built.
     pub image: Option<PathBuf>,
+    /// What it is built by; without one, from the lists in the binary.
+    pub config: Option<PathBuf>,
     /// Where a build keeps lists that were read.
     pub cache: Option<PathBuf>,
+    /// The file of what survives the board; without one, nothing does.
+    pub state: Option<PathBuf>,
     /// Where the board's port 53 is reached on this machine.
     pub listen: SocketAddrV4,
     /// Where the pages at its port 80 are reached on this machine.
@@ -43,11 +48,13 @@ pub struct Options {
 pub fn run(options: &Options, output: &Output) -> anyhow::Result<()> {
     emulator::require()?;
     let firmware = Firmware::build(output)?;
-    let image = match &options.image {
-        Some(path) => std::fs::read(path)
+    let cache = options.cache.as_deref();
+    let image = match (&options.image, &options.config) {
+        (Some(path), _) => std::fs::read(path)
             .hint(|| "build one with `gardefou build`, or leave --image out")
             .map_err(|error| error.context(format!("image `{}`", path.display())))?,
-        None => assemble::built_in(options.cache.as_deref(), output)?,
+        (None, Some(path)) => assemble::fast(Config::load(path)?, cache, output)?,
+        (None, None) => assemble::built_in(cache, output)?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -95,7 +102,11 @@ impl Options {
 
     fn greeting(&self) -> String {
         let (ip, port) = (self.listen.ip(), self.listen.port());
-        let name = if self.image.is_some() { "www.example.com" } else { "www.pokerstars.com" };
+        let name = if self.image.is_some() || self.config.is_some() {
+            "www.example.com"
+        } else {
+            "www.pokerstars.com"
+        };
         format!(
             "the board is listening on {ip} port {port}; try `dig @{ip} -p {port} {name}`, or open \
             http://{}/gardefou",

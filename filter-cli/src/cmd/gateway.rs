@@ -17,9 +17,18 @@ pub struct Args {
     /// The image to put into its flash; without it, the lists that come with this program are built
     #[arg(long, value_name = "IMAGE")]
     image: Option<PathBuf>,
+    /// Build the image by this manifest, its profiles, clients and schedules included
+    #[arg(long, value_name = "FILE", conflicts_with = "image")]
+    config: Option<PathBuf>,
     /// Where a build keeps lists that were read
     #[arg(long, value_name = "DIR", conflicts_with = "image")]
     cache: Option<PathBuf>,
+    /// A file for what its owner chooses, PIN and profile, that survives its end
+    ///
+    /// It stands for the flash of a board, and is made where there is none. Left out, a board begins
+    /// with nothing chosen.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     /// Where to reach its port 53, over UDP and TCP
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5300")]
     listen: SocketAddrV4,
@@ -58,7 +67,8 @@ Exit codes:
 
 Examples:
   gardefou gateway                                at port 5300 of this machine
-  gardefou gateway --image school.gfi --upstream 192.0.2.53";
+  gardefou gateway --image school.gfi --upstream 192.0.2.53
+  gardefou gateway --config school.toml --state school.state";
 
 impl Args {
     /// Runs the command, until a signal ends it.
@@ -68,6 +78,8 @@ impl Args {
     pub fn run(&self, output: &Output) -> anyhow::Result<ExitStatus> {
         let options = Options {
             image: self.image.clone(),
+            config: self.config.clone(),
+            state: self.state.clone(),
             cache: self.cache.clone(),
             listen: self.listen,
             pages: self.pages,

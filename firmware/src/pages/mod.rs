@@ -34,6 +34,7 @@ use heapless::String;
 
 use crate::address;
 use crate::settings::Settings;
+use crate::storage::{Kept, Key};
 use crate::worker::Worker;
 use block::BlockPage;
 use form::Form;
@@ -63,14 +64,17 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    pub(crate) fn new(settings: &Settings) -> Pages {
+    /// Those of the owner whose PIN was kept.
+    pub(crate) fn restore(kept: &Kept, settings: &Settings) -> Pages {
         let (country, own_helpline) = (settings.country.clone(), settings.helpline.clone());
-        Pages { owner: RefCell::default(), country, own_helpline }
+        let owner = RefCell::new(Owner::restore(&kept.get(Key::Pin)));
+        Pages { owner, country, own_helpline }
     }
 
     /// Whoever comes next chooses a PIN.
-    pub(crate) fn forget_owner(&self) {
+    pub(crate) fn forget_owner(&self, kept: &Kept) {
         self.owner.replace(Owner::default());
+        kept.set(Key::Pin, &[]);
     }
 
     /// The line the owner has set, else that of the country.
@@ -174,7 +178,10 @@ impl Visit {
             let entered = match order {
                 "choose" => {
                     let salt = core::array::from_fn(|_| worker.random() as u8);
-                    owner.choose(&pin, salt).and_then(|()| owner.enter(&pin, new, now_ms))
+                    owner.choose(&pin, salt).and_then(|kept| {
+                        worker.kept.set(Key::Pin, &kept);
+                        owner.enter(&pin, new, now_ms)
+                    })
                 }
                 "enter" => owner.enter(&pin, new, now_ms),
                 _ => return sign_in(words, owner.has_pin(), None),
@@ -233,6 +240,7 @@ impl Visit {
             words,
             loaded: core.loaded,
             orders: &worker.orders,
+            unix_s: core.started_s.map(|started_s| started_s + (now_ms / 1000) as i64),
             is_paused: core.pause.is_on(),
             counters: *core.engine.counters(),
             upstreams: core.engine.upstreams(now_ms).take(8).collect(),
@@ -266,9 +274,10 @@ mod tests {
 
     #[test]
     fn an_owner_can_be_forgotten() {
-        let pages = Pages::new(&Settings::default());
+        let kept = Kept { storage: RefCell::new(None), notice: |_| () };
+        let pages = Pages::restore(&kept, &Settings::default());
         pages.owner.borrow_mut().choose("123456", [7; 32]).unwrap();
-        pages.forget_owner();
+        pages.forget_owner(&kept);
         assert!(!pages.owner.borrow().has_pin());
     }
 

@@ -19,25 +19,20 @@ const WAIT_MS: u64 = 60_000;
 /// How long an owner who does nothing stays signed in.
 const SESSION_MS: u64 = 30 * 60_000;
 
-/// What is kept of a PIN, here while there is power, and wherever a board keeps its settings.
-#[derive(Clone, Debug)]
-struct Pin {
-    salt: [u8; 32],
-    hash: u64,
-}
-
-impl Pin {
-    fn new(pin: &str, salt: [u8; 32]) -> Pin {
-        Pin { salt, hash: hash(pin, salt) }
-    }
-}
+/// What is kept of a PIN, here and for the time after a loss of power: salt and hash.
+type Pin = [u8; SALT_LEN + HASH_LEN];
+const SALT_LEN: usize = 32;
+const HASH_LEN: usize = 8;
 
 /// What a keystream begins with whose key is made of both: one way, without a further algorithm in
 /// flash.
-fn hash(pin: &str, salt: [u8; 32]) -> u64 {
+fn hashed(pin: &str, salt: [u8; SALT_LEN]) -> Pin {
     let mut key = salt;
     key.iter_mut().zip(pin.bytes()).for_each(|(octet, digit)| *octet ^= digit);
-    ChaCha12Rng::from_seed(key).next_u64()
+    let hash = ChaCha12Rng::from_seed(key).next_u64().to_le_bytes();
+    let mut kept = [0; SALT_LEN + HASH_LEN];
+    kept.iter_mut().zip(salt.into_iter().chain(hash)).for_each(|(place, octet)| *place = octet);
+    kept
 }
 
 /// The owner.
@@ -63,20 +58,24 @@ pub(super) enum Refusal {
 }
 
 impl Owner {
+    /// The one whose PIN was kept; none when that is nothing.
+    pub(super) fn restore(kept: &[u8]) -> Owner {
+        Owner { pin: kept.try_into().ok(), ..Owner::default() }
+    }
+
     /// Whether a PIN has been chosen.
     pub(super) fn has_pin(&self) -> bool {
         self.pin.is_some()
     }
 
-    /// Takes the first PIN there is.
-    pub(super) fn choose(&mut self, pin: &str, salt: [u8; 32]) -> Result<(), Refusal> {
+    /// Takes the first PIN there is, and gives what to keep of it.
+    pub(super) fn choose(&mut self, pin: &str, salt: [u8; SALT_LEN]) -> Result<Pin, Refusal> {
         let is_fit = (PIN_LEN_MIN..=PIN_LEN_MAX).contains(&pin.len())
             && pin.bytes().all(|octet| octet.is_ascii_digit());
         if self.has_pin() || !is_fit {
             return Err(if is_fit { Refusal::Wrong } else { Refusal::Unfit });
         }
-        self.pin = Some(Pin::new(pin, salt));
-        Ok(())
+        Ok(*self.pin.insert(hashed(pin, salt)))
     }
 
     /// Signs in who has the PIN, with this token from now on.
@@ -89,7 +88,8 @@ impl Owner {
         if now_ms < self.wait_until_ms {
             return Err(Refusal::Wait);
         }
-        let is_it = |own: &Pin| hash(pin, own.salt) == own.hash;
+        let salt = |own: &Pin| own.first_chunk().copied().unwrap_or_default();
+        let is_it = |own: &Pin| hashed(pin, salt(own)) == *own;
         if !self.pin.as_ref().is_some_and(is_it) {
             self.failures = self.failures.saturating_add(1);
             if self.failures >= FREE_TRIES {
@@ -138,9 +138,19 @@ mod tests {
             assert_eq!(owner.choose(unfit, [7; 32]), Err(Refusal::Unfit), "{unfit}");
         }
         assert_eq!(owner.enter("", TOKEN, 0), Err(Refusal::Wrong));
-        assert_eq!(owner.choose("123456", [7; 32]), Ok(()));
+        assert!(owner.choose("123456", [7; 32]).is_ok());
         assert_eq!(owner.choose("654321", [7; 32]), Err(Refusal::Wrong));
         assert_eq!(owner.enter("123456", TOKEN, 0), Ok(()));
+    }
+
+    #[test]
+    fn an_owner_is_known_by_what_was_kept() {
+        let kept = Owner::default().choose("123456", [7; 32]).unwrap();
+        assert!(!kept.windows(6).any(|octets| octets == b"123456"));
+        let mut owner = Owner::restore(&kept);
+        assert_eq!(owner.enter("123457", TOKEN, 0), Err(Refusal::Wrong));
+        assert_eq!(owner.enter("123456", TOKEN, 0), Ok(()));
+        assert!(!Owner::restore(&[]).has_pin() && !Owner::restore(&kept[1..]).has_pin());
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct StatusPage<'a> {
     pub(super) words: &'a Words,
     pub(super) loaded: &'a Loaded,
     pub(super) orders: &'a RefCell<Orders>,
+    /// The time, in seconds since 1970, when it is known.
+    pub(super) unix_s: Option<i64>,
     /// Whether the button lets everything through.
     pub(super) is_paused: bool,
     pub(super) counters: Counters,
@@ -58,7 +60,11 @@ impl Display for StatusPage<'_> {
         writeln!(f, "<h2>{}</h2>", words.list)?;
         let serial = self.loaded.filter.header().serial;
         let rules = self.loaded.filter.rule_count();
-        write_rows(f, &[(words.serial, serial), (words.rules, rules.into())])?;
+        let age = self.days().map(|days| (words.age, days));
+        write_rows(
+            f,
+            [(words.serial, serial), (words.rules, rules.into())].into_iter().chain(age),
+        )?;
         self.write_counters(f)?;
         self.write_upstreams(f)?;
         if let Some(line) = &self.helpline {
@@ -73,6 +79,11 @@ impl Display for StatusPage<'_> {
 }
 
 impl StatusPage<'_> {
+    /// Whole days that the list is here, when the time is known.
+    fn days(&self) -> Option<u64> {
+        Some((self.unix_s? - self.loaded.since_s.get()?).max(0) as u64 / 86_400)
+    }
+
     /// Whether the place is protected: a class, a sign and a sentence.
     fn glance(&self) -> (&'static str, char, &'static str) {
         let words = &self.words.status;
@@ -187,7 +198,7 @@ impl StatusPage<'_> {
             (words.asked, counters.asked),
             (words.failed, counters.failed),
         ];
-        write_rows(f, &rows)?;
+        write_rows(f, rows)?;
         let is_mandated = |bit| CategorySet::of(bit).intersects(CategorySet::MANDATED);
         let counted = || (0u8..).zip(counters.blocked).filter(|(_, count)| *count > 0);
         let by_law: u64 = counted().filter(|(bit, _)| is_mandated(*bit)).map(|(_, n)| n).sum();
@@ -222,9 +233,12 @@ impl StatusPage<'_> {
     }
 }
 
-fn write_rows(f: &mut fmt::Formatter<'_>, rows: &[(&str, u64)]) -> fmt::Result {
+fn write_rows<'a>(
+    f: &mut fmt::Formatter<'_>,
+    rows: impl IntoIterator<Item = (&'a str, u64)>,
+) -> fmt::Result {
     f.write_str("<table>")?;
-    rows.iter().try_for_each(|(what, count)| write_row(f, what, *count))?;
+    rows.into_iter().try_for_each(|(what, count)| write_row(f, what, count))?;
     writeln!(f, "</table>")
 }
 
@@ -290,7 +304,19 @@ mod tests {
         let upstreams = [health].into_iter().collect();
         let helpline = helplines::of_country("KE");
         let (is_paused, now_ms, note) = (false, 0, Note::None);
-        StatusPage { words, loaded, orders, is_paused, counters, upstreams, helpline, now_ms, note }
+        let unix_s = Some(1_800_000_000 + 3 * 86_400);
+        StatusPage {
+            words,
+            loaded,
+            orders,
+            unix_s,
+            is_paused,
+            counters,
+            upstreams,
+            helpline,
+            now_ms,
+            note,
+        }
     }
 
     #[test]
@@ -305,6 +331,11 @@ mod tests {
             check::document(words, &text);
             std::println!("status page, {}: {} octets", words.code, text.len());
             assert!(text.contains(words.status.protected) && text.contains("&lt;staff&gt;"));
+            loaded.since_s.set(Some(1_800_000_001));
+            assert!(!text.contains(words.status.age));
+            let row = std::format!("{}</bdi></th><td>2</td>", words.status.age);
+            assert!(std::format!("{page}").contains(&row));
+            loaded.since_s.set(None);
             assert!(text.contains("gambling") && text.contains("<bdi>bet.example</bdi>"));
             page.is_paused = true;
             assert!(std::format!("{page}").contains(words.status.paused));

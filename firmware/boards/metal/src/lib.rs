@@ -23,9 +23,13 @@ use embassy_net::Stack;
 use embassy_net_driver::Driver;
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal::digital::{InputPin, OutputPin, PinState};
+use embedded_storage::nor_flash::NorFlash;
 use firmware::panel::{Panel, Switch};
+use firmware::storage::Keep;
 use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
+
+pub use flash::Wary;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 static SWITCH: Switch = Switch::new();
@@ -41,8 +45,25 @@ pub const SEED_LEN: usize = 40;
 /// What moves frames between a network driver and the gateway.
 pub type Runner<D> = embassy_net::Runner<'static, Learning<D>>;
 
+/// What survives a loss of power, on the driver of a board's flash.
+pub type Storage<F> = firmware::storage::Storage<Wary<F>>;
+
+/// What survives a loss of power, where `memory.x` says.
+pub fn storage<F: NorFlash>(
+    flash: F,
+    place: &'static StaticCell<Storage<F>>,
+) -> Option<&'static mut dyn Keep> {
+    let storage = Storage::new(Wary::new(flash), flash::storage())?;
+    Some(place.init(storage))
+}
+
 /// Begins the gateway on a network driver. What it gives back is to be run, or nothing moves.
-pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Runner<D> {
+pub fn begin<D: Driver>(
+    spawner: Spawner,
+    driver: D,
+    seed: [u8; SEED_LEN],
+    storage: Option<&'static mut dyn Keep>,
+) -> Runner<D> {
     if let Some(words) = last_words::take() {
         error!("before the reset: {=str}", words.as_str());
     }
@@ -54,7 +75,8 @@ pub fn begin<D: Driver>(spawner: Spawner, driver: D, seed: [u8; SEED_LEN]) -> Ru
     let network = settings.network();
     let (stack, runner) =
         embassy_net::new(Learning::new(driver), network, SOCKETS.take(), network_seed);
-    let board = Board { image: flash::image(), settings, seed, notice: log, switch: &SWITCH };
+    let board =
+        Board { image: flash::image(), settings, seed, notice: log, switch: &SWITCH, storage };
     // It is the only one of its kind, so there is room for it.
     gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
     runner

@@ -7,9 +7,11 @@ use cortex_m::peripheral::NVIC;
 
 /// The first part of 16 MiB of PSRAM, which stands for the flash of a real board: the host has put
 /// the image there.
-const IMAGE: (usize, usize) = (0x2100_0000, 0x00FE_0000);
+const IMAGE: (usize, usize) = (0x2100_0000, 0x00FD_0000);
 /// The rest of it, behind a part that `count.rs` is for: what the owner has set.
 const SETTINGS: (usize, usize) = (0x21FF_0000, 0x0001_0000);
+/// Between image and counts: what survives a loss of power, where the host keeps it in a file.
+pub(crate) const STORAGE: (usize, usize) = (0x21FD_0000, 0x0000_4000);
 
 /// A register of 32 bits.
 #[derive(Clone, Copy)]

@@ -22,6 +22,7 @@ mod clock;
 mod count;
 mod ethernet;
 mod executor;
+mod flash;
 
 use core::panic::PanicInfo;
 
@@ -32,16 +33,19 @@ use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
 use firmware::panel::Switch;
+use firmware::storage::{Keep, Storage};
 use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 use board::Interrupt;
 use ethernet::Ethernet;
+use flash::Flash;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
 /// Nobody sees the lights of an emulated board.
 static SWITCH: Switch = Switch::new();
+static STORAGE: StaticCell<Storage<Flash>> = StaticCell::new();
 static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
 #[entry]
@@ -60,7 +64,9 @@ fn main() -> ! {
     );
     executor::run(|spawner| {
         let image = board::image();
-        let board = Board { image, settings, seed, notice: log, switch: &SWITCH };
+        let storage = Storage::new(Flash, 0..Flash::LEN);
+        let storage = storage.map(|storage| STORAGE.init(storage) as &mut dyn Keep);
+        let board = Board { image, settings, seed, notice: log, switch: &SWITCH, storage };
         // Each is the only one of its kind, so there is room for it.
         network(runner).into_iter().for_each(|task| spawner.spawn(task));
         gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));

@@ -6,6 +6,7 @@
 
 use embassy_executor::Spawner;
 use embassy_stm32::eth::{self, GenericPhy, PacketQueue, Sma};
+use embassy_stm32::flash::{self, Blocking};
 use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
 use embassy_stm32::peripherals::{ETH, ETH_SMA, RNG};
 use embassy_stm32::rcc::*;
@@ -14,7 +15,7 @@ use embassy_stm32::time::Hertz;
 use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{Config, bind_interrupts, uid};
 use embedded_hal::digital::PinState;
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 bind_interrupts!(struct Interrupts {
     ETH => eth::InterruptHandler;
@@ -22,9 +23,12 @@ bind_interrupts!(struct Interrupts {
 });
 
 type Ethernet = eth::Ethernet<'static, ETH, GenericPhy<Sma<'static, ETH_SMA>>>;
+type Flash = flash::Flash<'static, Blocking>;
 
 /// Frames that wait on either side.
 static FRAMES: ConstStaticCell<PacketQueue<8, 8>> = ConstStaticCell::new(PacketQueue::new());
+
+static STORAGE: StaticCell<metal::Storage<Flash>> = StaticCell::new();
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
@@ -53,7 +57,8 @@ async fn main(spawner: Spawner) {
         board.PC1,
     );
 
-    let runner = metal::begin(spawner, ethernet, seed);
+    let storage = metal::storage(Flash::new_blocking(board.FLASH), &STORAGE);
+    let runner = metal::begin(spawner, ethernet, seed, storage);
     // Each is the only one of its kind, so there is room for it.
     network(runner).into_iter().for_each(|task| spawner.spawn(task));
     let light = Output::new(board.PB0, Level::Low, Speed::Low);

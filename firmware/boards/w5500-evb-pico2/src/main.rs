@@ -9,16 +9,17 @@ use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, State};
 use embassy_rp::bind_interrupts;
 use embassy_rp::dma;
+use embassy_rp::flash::{self, Blocking};
 use embassy_rp::gpio::{Input, Level, Output, Pull};
 use embassy_rp::otp;
-use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, SPI0, TRNG};
+use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, FLASH, SPI0, TRNG};
 use embassy_rp::spi::{self, Async, Spi};
 use embassy_rp::trng::{self, Trng};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::Delay;
 use embedded_hal::digital::PinState;
 use embedded_hal_bus::spi::ExclusiveDevice;
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>, dma::InterruptHandler<DMA_CH1>;
@@ -28,11 +29,16 @@ bind_interrupts!(struct Interrupts {
 /// The Ethernet chip, alone on its bus.
 type Bus = ExclusiveDevice<Spi<'static, SPI0, Async>, Output<'static>, Delay>;
 
+type Flash = flash::Flash<'static, FLASH, Blocking, FLASH_LEN>;
+
+const FLASH_LEN: usize = 2 << 20;
 /// What the W5500's data sheet warrants; it may do more, but nobody warrants that.
 const BUS_HZ: u32 = 33_300_000;
 
 /// Frames that wait on either side.
 static FRAMES: ConstStaticCell<State<8, 8>> = ConstStaticCell::new(State::new());
+
+static STORAGE: StaticCell<metal::Storage<Flash>> = StaticCell::new();
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
@@ -68,7 +74,8 @@ async fn main(spawner: Spawner) {
     .await
     .unwrap_or_else(|_| metal::fail("the Ethernet chip does not answer"));
 
-    let runner = metal::begin(spawner, device, seed);
+    let storage = metal::storage(Flash::new_blocking(board.FLASH), &STORAGE);
+    let runner = metal::begin(spawner, device, seed, storage);
     // Each is the only one of its kind, so there is room for it.
     ethernet(driver).into_iter().for_each(|task| spawner.spawn(task));
     network(runner).into_iter().for_each(|task| spawner.spawn(task));

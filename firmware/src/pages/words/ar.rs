@@ -39,6 +39,7 @@ pub(super) const WORDS: Words = Words {
         no_upstream: "محمي، لكن لا يجيب أي خادم أسماء",
         list: "القائمة",
         serial: "الإصدار",
+        age: "الأيام منذ وصولها",
         rules: "القواعد",
         counted: "منذ التشغيل",
         queries: "الأسئلة",

@@ -39,6 +39,7 @@ pub(super) const WORDS: Words = Words {
         no_upstream: "Protected, but no name server answers",
         list: "List",
         serial: "Version",
+        age: "Days since it came",
         rules: "Rules",
         counted: "Since it was switched on",
         queries: "Questions",

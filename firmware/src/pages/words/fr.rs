@@ -39,6 +39,7 @@ pub(super) const WORDS: Words = Words {
         no_upstream: "Protégé, mais aucun serveur de noms ne répond",
         list: "Liste",
         serial: "Version",
+        age: "Jours depuis son arrivée",
         rules: "Règles",
         counted: "Depuis la mise en marche",
         queries: "Questions",

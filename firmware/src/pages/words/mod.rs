@@ -66,6 +66,8 @@ pub(super) struct Status {
     pub(super) no_upstream: &'static str,
     pub(super) list: &'static str,
     pub(super) serial: &'static str,
+    /// In days.
+    pub(super) age: &'static str,
     pub(super) rules: &'static str,
     pub(super) counted: &'static str,
     pub(super) queries: &'static str,

@@ -39,6 +39,7 @@ pub(super) const WORDS: Words = Words {
         no_upstream: "Protegido, mas nenhum servidor de nomes responde",
         list: "Lista",
         serial: "Versão",
+        age: "Dias desde que chegou",
         rules: "Regras",
         counted: "Desde que foi ligado",
         queries: "Perguntas",

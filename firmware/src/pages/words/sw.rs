@@ -39,6 +39,7 @@ pub(super) const WORDS: Words = Words {
         no_upstream: "Panalindwa, lakini hakuna seva ya majina inayojibu",
         list: "Orodha",
         serial: "Toleo",
+        age: "Siku tangu ifike",
         rules: "Kanuni",
         counted: "Tangu kuwashwa",
         queries: "Maswali",
