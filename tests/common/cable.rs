@@ -2,7 +2,7 @@
 //! room, sends any frame and sees all that come. Nothing is lost on the way.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -59,13 +59,14 @@ impl Cable {
                 "-netdev",
                 "dgram,id=n,local.type=unix,local.path=board,remote.type=unix,remote.path=room",
             ])
+            .args(["-chardev", "socket,id=g,path=debugger,server=on,wait=off", "-gdb", "chardev:g"])
             .args(["-net", "nic,model=lan9118,netdev=n,macaddr=52:54:00:12:34:56"])
             .args(["-device", "loader,file=image,addr=0x21000000,force-raw=on"])
             .args(["-device", "loader,file=settings,addr=0x21ff0000,force-raw=on", "-kernel"])
             .arg(kernel)
             .current_dir(folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let (sender, frames) = channel();
@@ -80,6 +81,11 @@ impl Cable {
             }
         });
         Cable { socket, frames, absent: HashSet::new(), numbers: 0, qemu, folder }
+    }
+
+    /// A file of the board's: its `log`, as `defmt-print` reads it, and the socket of QEMU's `debugger`.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Sends a datagram; to all when its address is that of all or of a group.
@@ -192,7 +198,7 @@ fn datagram(frame: &[u8]) -> Option<Datagram> {
 }
 
 /// The firmware, built where `gardefou gateway` builds it.
-fn firmware() -> PathBuf {
+pub fn firmware() -> PathBuf {
     static BUILT: Once = Once::new();
     let target =
         Path::new(env!("CARGO_BIN_EXE_gardefou")).ancestors().nth(2).unwrap().join("boards");

@@ -10,6 +10,7 @@ use static_cell::StaticCell;
 
 #[cfg(feature = "count")]
 use crate::count;
+use crate::watchdog;
 
 static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
 /// Whether a task has something to do.
@@ -33,6 +34,7 @@ pub(crate) fn run(begin: impl FnOnce(Spawner)) -> ! {
             unsafe {
                 executor.poll();
             }
+            watchdog::feed();
         }
         // An interrupt that comes between the look and the sleep ends the sleep, masked as it is.
         cortex_m::interrupt::free(|_| {

@@ -23,6 +23,7 @@ mod count;
 mod ethernet;
 mod executor;
 mod flash;
+mod watchdog;
 
 use core::panic::PanicInfo;
 
@@ -51,6 +52,7 @@ static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 #[entry]
 fn main() -> ! {
     clock::start();
+    watchdog::start();
     let settings = Settings::read(board::settings()).unwrap_or_else(|line| {
         log(Notice::Settings { line });
         Settings::default()
@@ -121,6 +123,14 @@ unsafe fn DefaultHandler(number: i16) {
 #[exception]
 #[allow(unsafe_code)]
 // SAFETY: it does not return.
+unsafe fn NonMaskableInt() -> ! {
+    error!("nothing has come to an end for eight seconds");
+    reset_by_callers()
+}
+
+#[exception]
+#[allow(unsafe_code)]
+// SAFETY: it does not return.
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     error!("hard fault at {=u32:#x}, called from {=u32:#x}", frame.pc(), frame.lr());
     SCB::sys_reset()
@@ -128,7 +138,13 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    callers::callers().for_each(|address| error!("panicked, called from {=u32:#x}", address));
+    error!("panicked");
+    reset_by_callers()
+}
+
+/// Logs where the processor is, and begins anew.
+fn reset_by_callers() -> ! {
+    callers::callers().for_each(|address| error!("called from {=u32:#x}", address));
     SCB::sys_reset()
 }
 
