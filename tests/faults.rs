@@ -10,6 +10,9 @@ mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/dns.rs"]
 mod dns;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/firmware.rs"]
+mod firmware;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
@@ -25,6 +28,7 @@ use cable::{BOARD, Cable};
 use dns::Message;
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::{Action, CategorySet, Scope};
+use firmware::firmware;
 use server::{is_installed, query};
 
 const NXDOMAIN: u16 = 3;
@@ -51,7 +55,7 @@ fn boot() -> Cable {
     compiler.category(20, "gambling").unwrap();
     let list = compiler.list(ListInfo::new("demo", CategorySet::of(20))).unwrap();
     compiler.rule(&"casino.example".parse().unwrap(), Scope::Subtree, Action::Block, list).unwrap();
-    let mut cable = Cable::plug(&compiler.finish().unwrap().octets, "");
+    let mut cable = Cable::plug(&firmware(), &compiler.finish().unwrap().octets, "");
     wait(&mut cable);
     cable
 }
@@ -78,7 +82,7 @@ fn wait(cable: &mut Cable) -> Duration {
 /// What the board has said.
 fn log(cable: &Cable) -> String {
     let mut reader = Command::new("defmt-print");
-    reader.arg("-e").arg(cable::firmware()).stdin(File::open(cable.path("log")).unwrap());
+    reader.arg("-e").arg(firmware()).stdin(File::open(cable.path("log")).unwrap());
     String::from_utf8(reader.output().unwrap().stdout).unwrap()
 }
 
@@ -139,7 +143,7 @@ fn what_hangs_is_ended_by_the_watchdog() {
 
 /// The address of a function of the firmware.
 fn address(name: &str) -> u32 {
-    let output = Command::new("nm").arg("-C").arg(cable::firmware()).output().unwrap();
+    let output = Command::new("nm").arg("-C").arg(firmware()).output().unwrap();
     let symbols = String::from_utf8(output.stdout).unwrap();
     let line = symbols.lines().find(|line| line.ends_with(name)).unwrap();
     // The lowest bit says which instructions it has.

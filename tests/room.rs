@@ -2,13 +2,16 @@
 //! the test. Wants qemu-system-arm, without which all of this is left out.
 #![cfg(target_os = "linux")]
 
-#[allow(unreachable_pub, reason = "a part of this runner")]
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/cable.rs"]
 mod cable;
 mod common;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/dns.rs"]
 mod dns;
+#[allow(unreachable_pub, reason = "a part of this runner")]
+#[path = "common/firmware.rs"]
+mod firmware;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
@@ -22,6 +25,7 @@ use dns::Message;
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::policy::{Days, Policy, PolicyBuilder, Schedule};
 use filter_core::{Action, CategorySet, Scope};
+use firmware::firmware;
 use server::{is_installed, query};
 
 const NXDOMAIN: u16 = 3;
@@ -56,7 +60,7 @@ fn boot(has_hours: bool, settings: &str) -> Option<Cable> {
         compiler.policy(builder.finish().unwrap());
     }
     let settings = format!("upstream {}\n{settings}", UPSTREAM.ip());
-    Some(Cable::plug(&compiler.finish().unwrap().octets, &settings))
+    Some(Cable::plug(&firmware(), &compiler.finish().unwrap().octets, &settings))
 }
 
 /// Asks until there is an answer, and plays the upstream meanwhile; other datagrams are kept.

@@ -14,6 +14,8 @@ mod device;
 #[cfg(target_os = "linux")]
 mod dns;
 mod figures;
+#[cfg(target_os = "linux")]
+mod gateway;
 pub mod lists;
 pub mod measure;
 pub mod peers;
@@ -88,6 +90,10 @@ enum Command {
     },
     /// Instructions and octets read on an emulated microcontroller.
     Device(device::Args),
+    /// Answers a second of the gateway on an emulated board, beside a firmware that says to everything
+    /// that there is no such name.
+    #[cfg(target_os = "linux")]
+    Gateway(gateway::Args),
     /// The client of `benches/serve.sh`, and its counterparts.
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
@@ -131,6 +137,8 @@ pub fn run() -> Result<()> {
             synthetic::write(names, seed, &sets(&like)?[0], &out)
         }
         Command::Device(args) => device::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Gateway(args) => gateway::run(&args),
         #[cfg(target_os = "linux")]
         Command::Dns(command) => dns::run(command),
         Command::Report(args) => report::run(&args),

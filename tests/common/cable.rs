@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,9 +43,8 @@ pub struct Datagram {
 }
 
 impl Cable {
-    /// Boots a board with this image, at its address and with these further settings.
-    pub fn plug(image: &[u8], settings: &str) -> Cable {
-        let kernel = firmware();
+    /// Boots a board with this firmware and image, at its address and with these further settings.
+    pub fn plug(firmware: &Path, image: &[u8], settings: &str) -> Cable {
         let folder = TempDir::new().unwrap();
         let settings = format!("address {BOARD}/24 10.0.0.1\n{settings}");
         fs::write(folder.path().join("image"), image).unwrap();
@@ -63,7 +61,7 @@ impl Cable {
             .args(["-net", "nic,model=lan9118,netdev=n,macaddr=52:54:00:12:34:56"])
             .args(["-device", "loader,file=image,addr=0x21000000,force-raw=on"])
             .args(["-device", "loader,file=settings,addr=0x21ff0000,force-raw=on", "-kernel"])
-            .arg(kernel)
+            .arg(firmware)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(File::create(folder.path().join("log")).unwrap())
@@ -81,6 +79,11 @@ impl Cable {
             }
         });
         Cable { socket, frames, absent: HashSet::new(), numbers: 0, qemu, folder }
+    }
+
+    /// The number of QEMU's process.
+    pub fn process(&self) -> u32 {
+        self.qemu.id()
     }
 
     /// A file of the board's: its `log`, as `defmt-print` reads it, and the socket of QEMU's `debugger`.
@@ -195,18 +198,4 @@ fn datagram(frame: &[u8]) -> Option<Datagram> {
     assert_eq!(is_to_all, ethernet[..6] == BROADCAST_MAC, "{to}");
     let len = usize::from(u16::from_be_bytes([packet[IPV4_LEN + 4], packet[IPV4_LEN + 5]]));
     Some(Datagram { from, to, octets: packet[IPV4_LEN + UDP_LEN..IPV4_LEN + len].to_vec() })
-}
-
-/// The firmware, built where `gardefou gateway` builds it.
-pub fn firmware() -> PathBuf {
-    static BUILT: Once = Once::new();
-    let target =
-        Path::new(env!("CARGO_BIN_EXE_gardefou")).ancestors().nth(2).unwrap().join("boards");
-    BUILT.call_once(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/boards/mps2-an386");
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--release", "--locked", "--quiet", "--target-dir"]).arg(&target);
-        assert!(cargo.current_dir(folder).status().unwrap().success());
-    });
-    target.join("thumbv7em-none-eabi/release/mps2-an386")
 }

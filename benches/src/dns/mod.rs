@@ -10,7 +10,7 @@ mod batch;
 mod first;
 mod message;
 mod respond;
-mod server;
+pub(crate) mod server;
 mod stream;
 
 use std::net::SocketAddr;

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 /// Processor nanoseconds so far of all its threads, those that have ended and the system's work for it
 /// included.
-pub(super) fn processor_ns(pid: u32) -> Result<u64> {
+pub(crate) fn processor_ns(pid: u32) -> Result<u64> {
     let pid = Pid::from_raw(pid.try_into()?);
     let used: Duration = clock_getcpuclockid(pid).context("the server is gone")?.now()?.into();
     Ok(used.as_nanos().try_into()?)

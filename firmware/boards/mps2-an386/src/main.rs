@@ -14,7 +14,10 @@
 
 #![no_std]
 #![no_main]
+#![cfg_attr(feature = "bare", allow(dead_code, unused, reason = "there is no gateway then"))]
 
+#[cfg(feature = "bare")]
+mod bare;
 mod board;
 mod callers;
 mod clock;
@@ -71,7 +74,10 @@ fn main() -> ! {
         let board = Board { image, settings, seed, notice: log, switch: &SWITCH, storage };
         // Each is the only one of its kind, so there is room for it.
         network(runner).into_iter().for_each(|task| spawner.spawn(task));
+        #[cfg(not(feature = "bare"))]
         gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
+        #[cfg(feature = "bare")]
+        bare::serve(stack).into_iter().for_each(|task| spawner.spawn(task));
     })
 }
 
