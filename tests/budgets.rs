@@ -29,6 +29,8 @@ const TOLERANCE: u64 = 2;
 const QUERIES: usize = 50;
 /// Where the firmware counts; see `firmware/boards/mps2-an386/src/count.rs`.
 const COUNTS: (u32, usize) = (0x21FE_0000, 0x1_0000);
+/// Where it keeps what survives a loss of power; see `board.rs` there.
+const STORAGE: (u32, usize) = (0x21FD_0000, 0x4000);
 const STACK: (u32, usize) = (0x2000_0000, 0x4000);
 /// What the stack is painted with (the feature `paint-stack` of cortex-m-rt).
 const PAINT: [u8; 4] = [0xCC; 4];
@@ -124,6 +126,7 @@ impl Board {
         fs::write(place.path("settings"), format!("upstream 10.0.2.2:{}\n", upstream.port()))
             .unwrap();
         fs::write(place.path("firmware"), firmware).unwrap();
+        fs::write(place.path("erased"), [0xFF; STORAGE.1]).unwrap();
         let port = free_port();
         let mut qemu = Command::new("qemu-system-arm");
         qemu.args("-M mps2-an386 -display none -serial none -icount shift=6".split(' '))
@@ -132,6 +135,7 @@ impl Board {
             .args(["-monitor", "unix:monitor,server=on,wait=off"])
             .args(["-device", "loader,file=x.gfi,addr=0x21000000,force-raw=on"])
             .args(["-device", "loader,file=settings,addr=0x21ff0000,force-raw=on"])
+            .args(["-device", &format!("loader,file=erased,addr={:#x},force-raw=on", STORAGE.0)])
             .args(["-kernel", "firmware"])
             .current_dir(place.path(""));
         let process = Process::start(&mut qemu);
