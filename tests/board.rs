@@ -85,6 +85,32 @@ fn an_image_that_is_not_sound_is_not_gone_by() {
 }
 
 #[test]
+fn a_manifest_is_built_with_its_policy() {
+    if !has_qemu() {
+        return;
+    }
+    let place = Place::new(&[]);
+    fs::write(place.path("names"), "casino.example\nbet.example\n").unwrap();
+    let policy =
+        "schema = 1\n[[profile]]\nid = \"all\"\nblock = [\"gambling\"]\nanswer = \"refused\"\n";
+    fs::write(place.path("policy.toml"), policy).unwrap();
+    let manifest = format!(
+        "schema = 1\n[categories]\npath = {:?}\n[policy]\npath = \"policy.toml\"\n\
+        [[list]]\nid = \"demo\"\ncategory = \"gambling\"\npath = \"names\"\nformat = \"domains\"\n",
+        fs::canonicalize("../blocklists/categories.toml").unwrap()
+    );
+    fs::write(place.path("gardefou.toml"), manifest).unwrap();
+    let (config, cache) = (place.path("gardefou.toml"), place.path("cache"));
+    let (config, cache) = (config.to_str().unwrap(), cache.to_str().unwrap());
+    let arguments = ["--upstream", &upstream(), "--config", config, "--cache", cache];
+    let board = Board::boot_with(place, &arguments);
+    for (name, expected) in [("www.bet.example.", "REFUSED"), ("school.example.", "NOERROR")] {
+        let answer = ask(&client(board.address), name);
+        assert_eq!(dns::rcode_word(answer.rcode), expected, "{answer:?}");
+    }
+}
+
+#[test]
 fn nonsense_does_not_stop_it() {
     if !has_qemu() {
         return;

@@ -21,12 +21,17 @@ pub struct Board {
 impl Board {
     /// Boots one with the image of this place.
     pub fn boot(place: Place, arguments: &[&str]) -> Board {
+        let image = place.path("x.gfi");
+        Board::boot_with(place, &[&["--image", image.to_str().unwrap()], arguments].concat())
+    }
+
+    /// Boots one with whatever these arguments say.
+    pub fn boot_with(place: Place, arguments: &[&str]) -> Board {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let pages = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_gardefou"));
         command.args(["gateway", "--listen", &address.to_string()]);
-        command.args(["--pages", &pages.to_string(), "--image"]);
-        command.arg(place.path("x.gfi")).args(arguments);
+        command.args(["--pages", &pages.to_string()]).args(arguments);
         let mut process = Process::start(&mut command);
         process.wait_long_for("listening on 127.0.0.1", BUILD_TIME);
         Board { process, address, pages, _place: place }
