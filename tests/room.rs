@@ -23,11 +23,12 @@ use cable::{BOARD, Cable, Datagram};
 use common::Random;
 use dns::Message;
 use filter_core::compile::{Compiler, ListInfo};
-use filter_core::policy::{Days, Policy, PolicyBuilder, Schedule};
+use filter_core::policy::{ClientMatch, Days, Policy, PolicyBuilder, Schedule};
 use filter_core::{Action, CategorySet, Scope};
 use firmware::firmware;
 use server::{is_installed, query};
 
+const GAMBLING: CategorySet = CategorySet::of(20);
 const NXDOMAIN: u16 = 3;
 const NOERROR: u16 = 0;
 /// Longer than the board takes for anything here, but the search for other servers.
@@ -43,21 +44,28 @@ const DNS: SocketAddrV4 = SocketAddrV4::new(BOARD, 53);
 
 /// Boots a board on which `casino.example` is blocked, from 8 to 9 o'clock if there are hours.
 fn boot(has_hours: bool, settings: &str) -> Option<Cable> {
+    let policy = has_hours.then(|| {
+        let mut builder = PolicyBuilder::new();
+        let profile = builder.profile("everyone", Policy::new(CategorySet::EMPTY)).unwrap();
+        let (action, categories, days) = (Action::Block, GAMBLING, Days::of(0..7));
+        let (from, to) = (8 * 60, 9 * 60);
+        builder.schedule(Schedule { profile, action, categories, days, from, to });
+        builder
+    });
+    boot_with(policy, settings)
+}
+
+/// Boots a board on which this policy says what it means that `casino.example` is about gambling.
+fn boot_with(policy: Option<PolicyBuilder>, settings: &str) -> Option<Cable> {
     if !is_installed("qemu-system-arm") {
         return None;
     }
-    let gambling = CategorySet::of(20);
     let mut compiler = Compiler::new(1);
     compiler.category(20, "gambling").unwrap();
-    let list = compiler.list(ListInfo::new("demo", gambling)).unwrap();
+    let list = compiler.list(ListInfo::new("demo", GAMBLING)).unwrap();
     compiler.rule(&"casino.example".parse().unwrap(), Scope::Subtree, Action::Block, list).unwrap();
-    if has_hours {
-        let mut builder = PolicyBuilder::new();
-        let profile = builder.profile("everyone", Policy::new(CategorySet::EMPTY)).unwrap();
-        let (action, categories, days) = (Action::Block, gambling, Days::of(0..7));
-        let (from, to) = (8 * 60, 9 * 60);
-        builder.schedule(Schedule { profile, action, categories, days, from, to });
-        compiler.policy(builder.finish().unwrap());
+    if let Some(policy) = policy {
+        compiler.policy(policy.finish().unwrap());
     }
     let settings = format!("upstream {}\n{settings}", UPSTREAM.ip());
     Some(Cable::plug(&firmware(), &compiler.finish().unwrap().octets, &settings))
@@ -286,6 +294,35 @@ fn who_is_not_there_keeps_no_one_else_from_an_answer() {
         }
     }
     assert_eq!(rcode(&mut cable, "casino.example."), NXDOMAIN);
+}
+
+#[test]
+fn a_client_is_known_by_its_network_card() {
+    let mut builder = PolicyBuilder::new();
+    builder.profile("everyone", Policy::new(GAMBLING)).unwrap();
+    let staff = builder.profile("staff", Policy::new(CategorySet::EMPTY)).unwrap();
+    // The card of the client, whatever its address; and another one's.
+    builder.client(ClientMatch::Mac([2, 0, 10, 0, 0, 9]), staff);
+    builder.client(ClientMatch::Mac([2, 0, 10, 0, 0, 73]), staff);
+    let Some(mut cable) = boot_with(Some(builder), "") else { return };
+    assert_eq!(rcode(&mut cable, "casino.example."), NOERROR);
+    // The second has the place in the board's table that the first had.
+    for (last, expected) in [(10, NXDOMAIN), (73, NOERROR), (137, NXDOMAIN)] {
+        let client = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 40_000);
+        cable.send(client, DNS, &query(u16::from(last), "casino.example."));
+        let answer = loop {
+            let datagram = cable.next(PATIENCE).unwrap();
+            if datagram.to == UPSTREAM {
+                let mut answer = Message::from_octets(&datagram.octets);
+                (answer.qr, answer.ra) = (true, true);
+                cable.send(UPSTREAM, datagram.from, &answer.to_octets());
+            } else if datagram.to == client {
+                break Message::from_octets(&datagram.octets);
+            }
+        };
+        assert_eq!(answer.rcode, expected, "{client}");
+    }
+    assert_eq!(rcode(&mut cable, "casino.example."), NOERROR);
 }
 
 #[test]

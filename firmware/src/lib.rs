@@ -57,7 +57,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub use memory::{Memory, Sockets};
-pub use neighbors::Learning;
+pub use neighbors::{Learning, Neighbors};
 pub use notice::Notice;
 pub use pages::helplines::OwnHelpline;
 pub use settings::Settings;
@@ -84,6 +84,8 @@ pub struct Board {
     pub seed: [u8; 32],
     /// Where to say what happens.
     pub notice: fn(Notice),
+    /// Those that [`Learning`] learns of.
+    pub neighbors: &'static Neighbors,
     /// What survives a loss of power, where there is room for it.
     pub storage: Option<&'static mut dyn Keep>,
     /// What a light and a button have to do with it, where there are some.
@@ -160,6 +162,7 @@ fn begin(
         orders: RefCell::new(orders),
         pages,
         kept,
+        neighbors: board.neighbors,
     });
     start(spawner, worker);
     spawn(spawner, image::find_exceptions(worker, loaded, exceptions));

@@ -23,7 +23,7 @@ pub(crate) const MESSAGE_LEN_MAX: usize = 4096;
 
 /// Thirty-two questions on their way, budgets of sixty-four clients, 192 answers in 15
 /// kilobytes.
-pub(crate) type Engine = Gateway<32, 64, 192, 15_872, MESSAGE_LEN_MAX>;
+pub(crate) type Engine = Gateway<32, 64, 192, 15_360, MESSAGE_LEN_MAX>;
 
 /// Room for all sockets: one for clients over UDP, those for clients over TCP, the ports and the
 /// streams to upstreams, those of the room's services, those for the pages, and DHCP.

@@ -5,13 +5,17 @@
 //! where it is waits for ever, and all else of its socket behind it: a single query in the name of an
 //! address nobody has would be the last that is answered. [`Learning`] is a driver in front of
 //! another; it tells the stack where a frame came from, by a reply to a question that was not asked.
+//!
+//! [`Neighbors`] are those it has seen: clients are known by their network cards, too.
 
+use core::cell::RefCell;
+use core::net::{IpAddr, Ipv4Addr};
 use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken};
 use embassy_time::Instant;
 
-/// Neighbors that are not told of again and again. The stack remembers as many.
+/// Neighbors that are known, and not told of again and again. The stack remembers as many.
 const COUNT: usize = 64;
 /// How long the stack is not told again: less than the minute it remembers.
 const TOLD_S: u64 = 30;
@@ -22,6 +26,58 @@ const ARP_LEN: usize = 42;
 const ARP_REPLY: [u8; 10] = [8, 6, 0, 1, 8, 0, 6, 4, 0, 2];
 const IPV4: [u8; 2] = [8, 0];
 
+/// A hardware address.
+type Mac = [u8; MAC_LEN];
+
+/// Whom the board has received a packet from.
+pub struct Neighbors(RefCell<[Neighbor; COUNT]>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Neighbor {
+    address: Ipv4Addr,
+    mac: Mac,
+    /// When the stack was told of it last, in turns of [`TOLD_S`].
+    told: u16,
+}
+
+impl Neighbors {
+    /// Those of a board that has received nothing.
+    pub const fn new() -> Neighbors {
+        let nobody = Neighbor { address: Ipv4Addr::UNSPECIFIED, mac: [0; MAC_LEN], told: 0 };
+        Neighbors(RefCell::new([nobody; COUNT]))
+    }
+
+    /// The network card of an address, unless another neighbor has taken its place.
+    pub(crate) fn card(&self, address: IpAddr) -> Option<Mac> {
+        let IpAddr::V4(address) = address else { return None };
+        let neighbors = self.0.borrow();
+        let neighbor = neighbors.get(place(address))?;
+        (neighbor.address == address).then_some(neighbor.mac)
+    }
+
+    /// Takes in where a neighbor is, and gives whether the stack is to be told.
+    fn learn(&self, address: Ipv4Addr, mac: Mac, now_s: u64) -> bool {
+        let neighbor = Neighbor { address, mac, told: (now_s / TOLD_S) as u16 };
+        match self.0.borrow_mut().get_mut(place(address)) {
+            Some(place) if *place != neighbor => {
+                *place = neighbor;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Default for Neighbors {
+    fn default() -> Neighbors {
+        Neighbors::new()
+    }
+}
+
+fn place(address: Ipv4Addr) -> usize {
+    address.to_bits() as usize % COUNT
+}
+
 /// A driver that learns from what it receives.
 pub struct Learning<D> {
     driver: D,
@@ -30,8 +86,8 @@ pub struct Learning<D> {
 
 impl<D: Driver> Learning<D> {
     /// Learns from what this driver receives.
-    pub fn new(driver: D) -> Learning<D> {
-        Learning { driver, notes: Notes { told: [0; COUNT], to_tell: None } }
+    pub fn new(driver: D, neighbors: &'static Neighbors) -> Learning<D> {
+        Learning { driver, notes: Notes { neighbors, to_tell: None } }
     }
 }
 
@@ -93,8 +149,7 @@ impl<T: RxToken> RxToken for Frame<'_, T> {
 
 /// What was learned.
 pub struct Notes {
-    /// Hashes of neighbor, place and time.
-    told: [u32; COUNT],
+    neighbors: &'static Neighbors,
     to_tell: Option<[u8; ARP_LEN]>,
 }
 
@@ -109,19 +164,14 @@ impl Notes {
         if !is_to_one || frame.get(12..14) != Some(&IPV4) {
             return;
         }
-        // Fowler, Noll and Vo's hash.
-        let hash = |hash: u32, octet: &u8| (hash ^ u32::from(*octet)).wrapping_mul(0x0100_0193);
-        let hashed = source.iter().chain(&from).fold((now_s / TOLD_S) as u32, hash);
-        let Some(told) = self.told.get_mut(usize::from(source[3]) % COUNT) else { return };
-        if *told != hashed {
-            *told = hashed;
+        if self.neighbors.learn(source.into(), from, now_s) {
             let parts: [&[u8]; 7] = [&to, &from, &ARP_REPLY, &from, &source, &to, &destination];
             self.to_tell = Some(arp_reply(&parts));
         }
     }
 }
 
-fn mac(frame: &[u8], at: usize) -> Option<[u8; MAC_LEN]> {
+fn mac(frame: &[u8], at: usize) -> Option<Mac> {
     frame.get(at..)?.first_chunk().copied()
 }
 
@@ -155,7 +205,7 @@ mod tests {
     }
 
     fn notes() -> Notes {
-        Notes { told: [0; COUNT], to_tell: None }
+        Notes { neighbors: Box::leak(Box::new(Neighbors::new())), to_tell: None }
     }
 
     #[test]
@@ -175,6 +225,8 @@ mod tests {
         assert!(notes.to_tell.take().is_some(), "it is elsewhere now");
         notes.learn(&query, TOLD_S);
         assert!(notes.to_tell.take().is_some(), "it may be forgotten");
+        let card = |last| notes.neighbors.card([10, 0, 0, last].into());
+        assert_eq!((card(7), card(8), card(7 + COUNT as u8)), (Some(NEIGHBOR), None, None));
     }
 
     #[test]

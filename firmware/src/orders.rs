@@ -48,11 +48,11 @@ impl Orders {
         self.usual_profile.unwrap_or_else(of_image)
     }
 
-    /// Whom an address belongs to.
-    pub(crate) fn profile_of(&self, address: IpAddr, loaded: &Loaded) -> u8 {
+    /// Whom an address belongs to, and the network card that has it.
+    pub(crate) fn profile_of(&self, address: IpAddr, card: Option<[u8; 6]>, loaded: &Loaded) -> u8 {
         let listed = loaded.filter.policies().and_then(|policies| {
             let address = address.to_canonical();
-            policies.clients().find(|(_, client)| client.is(address, None))
+            policies.clients().find(|(_, client)| client.is(address, card))
         });
         listed.map_or_else(|| self.usual_profile(loaded), |(profile, _)| profile)
     }

@@ -16,6 +16,7 @@ use crate::connections::Connections;
 use crate::datagrams::Listener;
 use crate::image::Loaded;
 use crate::memory::Engine;
+use crate::neighbors::Neighbors;
 use crate::orders::Orders;
 use crate::pages::Pages;
 use crate::panel::{Pause, State, Switch};
@@ -43,6 +44,7 @@ pub(crate) struct Worker {
     pub(crate) orders: RefCell<Orders>,
     pub(crate) pages: Pages,
     pub(crate) kept: Kept,
+    pub(crate) neighbors: &'static Neighbors,
 }
 
 /// What is needed to decide.
@@ -136,7 +138,8 @@ impl Worker {
             &mut *self.core.borrow_mut();
         let orders = self.orders.borrow();
         if let Event::Query { client, .. } = &mut event {
-            client.profile = orders.profile_of(client.address.ip(), loaded);
+            let address = client.address.ip();
+            client.profile = orders.profile_of(address, self.neighbors.card(address), loaded);
         }
         let (policies, random) = (loaded.policies.borrow(), RefCell::new(random));
         let context = Context {

@@ -15,7 +15,7 @@ use embedded_io_async::{Read, Write};
 use filter_core::compile::{Compiler, ListInfo};
 use filter_core::{Action, CategorySet, Name, Scope};
 use firmware::panel::Switch;
-use firmware::{Board, Memory, Notice, Settings, Sockets};
+use firmware::{Board, Memory, Neighbors, Notice, Settings, Sockets};
 
 const MTU: usize = 1514;
 const GATEWAY: [u8; 4] = [10, 0, 0, 2];
@@ -74,7 +74,9 @@ async fn begin(spawner: Spawner, sender: Sender<Seen>) {
 
     let notice = |notice: Notice| println!("{notice}");
     let switch = Box::leak(Box::new(Switch::new()));
-    let board = Board { image: image(), settings, seed: [7; 32], notice, switch, storage: None };
+    let neighbors = Box::leak(Box::new(Neighbors::new()));
+    let (image, seed, storage) = (image(), [7; 32], None);
+    let board = Board { image, settings, seed, notice, switch, neighbors, storage };
     let memory = Box::leak(Box::new(Memory::new()));
     spawner.spawn(serve(spawner, gateway, memory, board).unwrap());
     spawner.spawn(answer(room).unwrap());

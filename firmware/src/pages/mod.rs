@@ -195,7 +195,9 @@ impl Visit {
             owner.leave();
             return Reply { token: Some(0), ..sign_in(words, true, None) };
         }
-        let page = Page::Status(self.status_page(words, self.follow(order, form), now_ms));
+        let note = self.follow(order, form);
+        // Not the time from before: what was allowed since would have more than its hour left.
+        let page = Page::Status(self.status_page(words, note, Instant::now().as_millis()));
         Reply { status: "200 OK", page, token, is_head: false }
     }
 
@@ -221,7 +223,8 @@ impl Visit {
     fn block_page(&self, words: &'static Words, is_at_home: bool) -> BlockPage<'static> {
         let worker = self.worker;
         let loaded = worker.core.borrow().loaded;
-        let profile = worker.orders.borrow().profile_of(self.client, loaded);
+        let card = worker.neighbors.card(self.client);
+        let profile = worker.orders.borrow().profile_of(self.client, card, loaded);
         let policies = loaded.policies.borrow();
         let policy = policies.get(usize::from(profile));
         let (operator, contact) =

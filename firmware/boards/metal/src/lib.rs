@@ -26,12 +26,13 @@ use embedded_hal::digital::{InputPin, OutputPin, PinState};
 use embedded_storage::nor_flash::NorFlash;
 use firmware::panel::{Panel, Switch};
 use firmware::storage::Keep;
-use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
+use firmware::{Board, Learning, Memory, Neighbors, Notice, Settings, Sockets};
 use static_cell::{ConstStaticCell, StaticCell};
 
 pub use flash::Wary;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+static NEIGHBORS: ConstStaticCell<Neighbors> = ConstStaticCell::new(Neighbors::new());
 static SWITCH: Switch = Switch::new();
 static SOCKETS: ConstStaticCell<Sockets> = ConstStaticCell::new(Sockets::new());
 
@@ -73,10 +74,11 @@ pub fn begin<D: Driver>(
     });
     let (seed, network_seed) = split(seed);
     let network = settings.network();
+    let neighbors: &Neighbors = NEIGHBORS.take();
     let (stack, runner) =
-        embassy_net::new(Learning::new(driver), network, SOCKETS.take(), network_seed);
-    let board =
-        Board { image: flash::image(), settings, seed, notice: log, switch: &SWITCH, storage };
+        embassy_net::new(Learning::new(driver, neighbors), network, SOCKETS.take(), network_seed);
+    let (image, notice, switch) = (flash::image(), log, &SWITCH);
+    let board = Board { image, settings, seed, notice, switch, neighbors, storage };
     // It is the only one of its kind, so there is room for it.
     gateway(spawner, stack, board).into_iter().for_each(|task| spawner.spawn(task));
     runner

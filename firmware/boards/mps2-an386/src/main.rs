@@ -38,7 +38,7 @@ use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack};
 use firmware::panel::Switch;
 use firmware::storage::{Keep, Storage};
-use firmware::{Board, Learning, Memory, Notice, Settings, Sockets};
+use firmware::{Board, Learning, Memory, Neighbors, Notice, Settings, Sockets};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use board::Interrupt;
@@ -47,6 +47,7 @@ use flash::Flash;
 
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet::new());
+static NEIGHBORS: ConstStaticCell<Neighbors> = ConstStaticCell::new(Neighbors::new());
 /// Nobody sees the lights of an emulated board.
 static SWITCH: Switch = Switch::new();
 static STORAGE: StaticCell<Storage<Flash>> = StaticCell::new();
@@ -61,8 +62,9 @@ fn main() -> ! {
         Settings::default()
     });
     let (seed, network_seed) = (random(), random());
+    let neighbors: &Neighbors = NEIGHBORS.take();
     let (stack, runner) = embassy_net::new(
-        Learning::new(ETHERNET.take().start()),
+        Learning::new(ETHERNET.take().start(), neighbors),
         settings.network(),
         SOCKETS.take(),
         u64::from_le_bytes(network_seed),
@@ -71,7 +73,8 @@ fn main() -> ! {
         let image = board::image();
         let storage = Storage::new(Flash, 0..Flash::LEN);
         let storage = storage.map(|storage| STORAGE.init(storage) as &mut dyn Keep);
-        let board = Board { image, settings, seed, notice: log, switch: &SWITCH, storage };
+        let (notice, switch) = (log, &SWITCH);
+        let board = Board { image, settings, seed, notice, switch, neighbors, storage };
         // Each is the only one of its kind, so there is room for it.
         network(runner).into_iter().for_each(|task| spawner.spawn(task));
         #[cfg(not(feature = "bare"))]
