@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a board may take, where nothing else keeps the machine busy: once in so many times.
 const RECOVERY: Duration = Duration::from_secs(1);
 const TIMES: usize = 5;
-/// The end of the stack that is never used, by `memory.x`.
+/// The end of the stack that is never used, by `regions.x`.
 const SPARE: u32 = 0x2000_0000;
 /// Nothing is at this address.
 const NOWHERE: u32 = 0x6000_0000;

@@ -45,13 +45,26 @@ pub struct Datagram {
 impl Cable {
     /// Boots a board with this firmware and image, at its address and with these further settings.
     pub fn plug(firmware: &Path, image: &[u8], settings: &str) -> Cable {
+        Cable::plug_into("mps2-an386", 0x2100_0000, firmware, image, settings)
+    }
+
+    /// The same with another machine, whose PSRAM is elsewhere.
+    pub fn plug_into(
+        machine: &str,
+        psram: u32,
+        firmware: &Path,
+        image: &[u8],
+        settings: &str,
+    ) -> Cable {
         let folder = TempDir::new().unwrap();
         let settings = format!("address {BOARD}/24 10.0.0.1\n{settings}");
         fs::write(folder.path().join("image"), image).unwrap();
         fs::write(folder.path().join("settings"), settings).unwrap();
+        let load = |file, address| format!("loader,file={file},addr={address:#x},force-raw=on");
         let socket = UnixDatagram::bind(folder.path().join("room")).unwrap();
         let qemu = Command::new("qemu-system-arm")
-            .args("-M mps2-an386 -display none -monitor none -serial none".split(' '))
+            .args(["-M", machine])
+            .args("-display none -monitor none -serial none".split(' '))
             .args("-semihosting-config enable=on,target=native".split(' '))
             .args([
                 "-netdev",
@@ -59,8 +72,8 @@ impl Cable {
             ])
             .args(["-chardev", "socket,id=g,path=debugger,server=on,wait=off", "-gdb", "chardev:g"])
             .args(["-net", "nic,model=lan9118,netdev=n,macaddr=52:54:00:12:34:56"])
-            .args(["-device", "loader,file=image,addr=0x21000000,force-raw=on"])
-            .args(["-device", "loader,file=settings,addr=0x21ff0000,force-raw=on", "-kernel"])
+            .args(["-device", &load("image", psram)])
+            .args(["-device", &load("settings", psram + 0xFF_0000), "-kernel"])
             .arg(firmware)
             .current_dir(folder.path())
             .stdin(Stdio::null())

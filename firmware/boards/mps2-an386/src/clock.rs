@@ -10,24 +10,24 @@ use critical_section::{CriticalSection, Mutex};
 use embassy_time_driver::{Driver, time_driver_impl};
 use embassy_time_queue_utils::Queue;
 
-use crate::board::{Interrupt, Register};
+use crate::board::{Interrupt, MHZ, PERIPHERALS, Register};
 
-/// Both timers count at 25 MHz.
-const TICKS_PER_US: u32 = 25;
+/// Both timers count with the processor.
+const TICKS_PER_US: u32 = MHZ;
 const TICKS_PER_MS: u32 = 1000 * TICKS_PER_US;
 
 /// The first timer of the CMSDK dual timer, which counts down.
-const COUNT_LOAD: Register = register(0x4000_2000);
-pub(crate) const COUNT: Register = register(0x4000_2004);
-const COUNT_CONTROL: Register = register(0x4000_2008);
+const COUNT_LOAD: Register = register(0x2000);
+pub(crate) const COUNT: Register = register(0x2004);
+const COUNT_CONTROL: Register = register(0x2008);
 /// Enabled, 32 bits, no interrupt.
 const FREE_RUNNING: u32 = 0x82;
 
 /// CMSDK timer 0.
-const BEAT_CONTROL: Register = register(0x4000_0000);
-const BEAT_VALUE: Register = register(0x4000_0004);
-const BEAT_RELOAD: Register = register(0x4000_0008);
-const BEAT_CLEAR: Register = register(0x4000_000C);
+const BEAT_CONTROL: Register = register(0x0000);
+const BEAT_VALUE: Register = register(0x0004);
+const BEAT_RELOAD: Register = register(0x0008);
+const BEAT_CLEAR: Register = register(0x000C);
 /// Enabled, with an interrupt.
 const BEATING: u32 = 0b1001;
 
@@ -110,10 +110,10 @@ pub(crate) fn now_us() -> u64 {
     CLOCK.now()
 }
 
-const fn register(address: usize) -> Register {
+const fn register(offset: usize) -> Register {
     // SAFETY: the addresses above are those of the board's documentation (Arm AN386, section 4.1).
     #[allow(unsafe_code)]
     unsafe {
-        Register::at(address)
+        Register::at(PERIPHERALS + offset)
     }
 }

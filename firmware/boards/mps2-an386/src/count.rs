@@ -7,11 +7,8 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::board::Register;
+use crate::board::{COUNTS, Register};
 use crate::clock::COUNT;
-
-/// Between the image and the settings.
-const COUNTS: (usize, usize) = (0x21FE_0000, 0x0001_0000);
 
 /// Where the counter was when the processor woke up.
 static WOKEN: AtomicU32 = AtomicU32::new(u32::MAX);

@@ -9,7 +9,7 @@ use core::task::Context;
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState};
 use embassy_sync::waitqueue::AtomicWaker;
 
-use crate::board::{Interrupt, Register};
+use crate::board::{ETHERNET, Interrupt, Register};
 
 const RX_DATA: Register = register(0x00);
 const TX_DATA: Register = register(0x20);
@@ -192,6 +192,6 @@ const fn register(offset: usize) -> Register {
     // SAFETY: the interface is at this address (Arm AN386, section 4.1), and has these registers.
     #[allow(unsafe_code)]
     unsafe {
-        Register::at(0x4020_0000 + offset)
+        Register::at(ETHERNET + offset)
     }
 }

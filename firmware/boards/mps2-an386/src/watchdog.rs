@@ -1,13 +1,13 @@
 //! The watchdog (CMSDK APB watchdog): who does not feed it for eight seconds is interrupted, which
 //! nothing can mask, and after eight more the board begins anew.
 
-use crate::board::Register;
+use crate::board::{MHZ, Register, WATCHDOG};
 
 const LOAD: Register = register(0x0);
 const CONTROL: Register = register(0x8);
 const FOOD: Register = register(0xC);
-/// It counts at 25 MHz.
-const PATIENCE: u32 = 8 * 25_000_000;
+/// It counts with the processor.
+const PATIENCE: u32 = 8 * MHZ * 1_000_000;
 /// Interrupts, and resets.
 const ON: u32 = 0b11;
 
@@ -24,6 +24,6 @@ const fn register(offset: usize) -> Register {
     // SAFETY: it is where the board's documentation says (Arm AN386, section 4.1).
     #[allow(unsafe_code)]
     unsafe {
-        Register::at(0x4000_8000 + offset)
+        Register::at(WATCHDOG + offset)
     }
 }
