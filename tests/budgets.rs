@@ -40,7 +40,10 @@ fn nothing_costs_more_than_before() {
     if !is_installed("qemu-system-arm") {
         return;
     }
-    let board = Board::boot(&build(&["--features", "count"]));
+    let names: Vec<String> = (0..20_000).map(|number| format!("b{number}.example")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("casino.example");
+    let board = Board::boot(&build(&["--features", "count"]), Place::new(&names));
     let [flash, memory] = sizes(&build(&[]));
     let mut figures =
         vec![("flash", "octets", flash), ("memory, with the stack", "octets", memory)];
@@ -77,6 +80,25 @@ fn nothing_costs_more_than_before() {
     } else {
         assert!(worse.is_empty(), "worse than {RECORD}: {worse:?}");
     }
+}
+
+/// Prints what names cost that are evenly taken from the list an image was built of:
+/// `IMAGE=x.gfi NAMES=list cargo test -p filter-cli --test budgets -- --ignored --nocapture`.
+#[test]
+#[ignore = "wants an image in IMAGE, and names it blocks in NAMES, one a line"]
+fn what_another_image_costs() {
+    let path = |variable| std::env::var_os(variable).expect("wants IMAGE and NAMES");
+    let text = fs::read_to_string(path("NAMES")).unwrap();
+    let listed: Vec<&str> = text.lines().collect();
+    let place = Place::new(&[]);
+    fs::copy(path("IMAGE"), place.path("x.gfi")).unwrap();
+    let board = Board::boot(&build(&["--features", "count"]), place);
+    let asked = listed.iter().step_by(listed.len().div_ceil(QUERIES));
+    let asked: Vec<_> = asked.map(|name| format!("www.{name}.")).collect();
+    println!("query, blocked             {:9} instructions", board.cost(&asked));
+    let clean: Vec<_> = (0..QUERIES).map(|number| format!("n{number}.school.example.")).collect();
+    println!("query, forwarded           {:9} instructions", board.cost(&clean));
+    println!("until it listens           {:9} instructions", board.until_it_listens());
 }
 
 /// Builds the firmware where `gardefou gateway` does, and gives it.
@@ -118,10 +140,7 @@ struct Board {
 }
 
 impl Board {
-    fn boot(firmware: &[u8]) -> Board {
-        let blocked: Vec<String> = (0..20_000).map(|number| format!("b{number}.example")).collect();
-        let blocked: Vec<&str> = blocked.iter().map(String::as_str).collect();
-        let place = Place::new(&[&blocked[..], &["casino.example"]].concat());
+    fn boot(firmware: &[u8], place: Place) -> Board {
         let upstream: SocketAddr = upstream().parse().unwrap();
         fs::write(place.path("settings"), format!("upstream 10.0.2.2:{}\n", upstream.port()))
             .unwrap();
