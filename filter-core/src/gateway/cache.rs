@@ -21,8 +21,8 @@ pub(super) struct Cache<const ANSWERS: usize, const OCTETS: usize> {
     written: u64,
 }
 
-/// Places of one hash. With half as many, in a table half full one in thirty of the names asked for in
-/// turn shares its hash with four others and never stays.
+/// Places of one hash. With four, in a table a third full, one name in thirty of those asked for in turn
+/// shares them with four others and never stays.
 const WAYS: usize = 8;
 
 #[derive(Clone, Copy)]
