@@ -18,8 +18,8 @@ use crate::policy::{BlockAnswer, Policy, Reason};
 use crate::rule::CategorySet;
 use crate::verdict::Hit;
 
-/// Makes a new statement what is said to someone about a question whose name is blocked, or (`is_cloaked`)
-/// leads to a name that is. Where it stands, for it is long.
+/// Makes a new statement what is said to someone about a question whose name is blocked, or
+/// (`is_cloaked`) leads to a name that is. Where it stands, for it is long.
 pub(super) fn block<D: AsRef<[u8]>>(
     statement: &mut Statement,
     question: &Question,
