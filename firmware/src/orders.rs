@@ -95,8 +95,8 @@ impl Worker {
         }
         self.order(|orders, _| orders.usual_profile = Some(profile));
         // By its id, for another image may have them in another order.
-        let profiles = loaded.filter.policies().into_iter().flat_map(|all| all.profiles());
-        if let Some(profile) = profiles.skip(profile.into()).next() {
+        let mut profiles = loaded.filter.policies().into_iter().flat_map(|all| all.profiles());
+        if let Some(profile) = profiles.nth(profile.into()) {
             self.kept.set(Key::Profile, profile.id.as_bytes());
         }
     }
