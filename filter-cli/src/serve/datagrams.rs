@@ -10,7 +10,7 @@ use std::rc::Rc;
 use filter_core::gateway::{Client, Event, Transport};
 use tokio::net::UdpSocket;
 
-use super::inbox::{BATCH, ask_for_local};
+use super::inbox::{BATCH, Kind, ask_for_local};
 use super::outbox::Outbox;
 use super::ways::Way;
 use super::worker::{Worker, client_key};
@@ -18,22 +18,22 @@ use super::worker::{Worker, client_key};
 /// A socket clients send to.
 pub(super) struct Listener {
     socket: UdpSocket,
-    tells_local: bool,
+    kind: Kind,
     outbox: RefCell<Outbox>,
 }
 
 impl Listener {
     /// To be called on the thread that will listen.
     pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Listener> {
-        let tells_local = ask_for_local(&socket)?;
+        let kind = ask_for_local(&socket)?;
         let outbox = RefCell::new(Outbox::new());
-        Ok(Listener { socket: UdpSocket::from_std(socket)?, tells_local, outbox })
+        Ok(Listener { socket: UdpSocket::from_std(socket)?, kind, outbox })
     }
 
     /// Gives the worker the datagrams that have come to this listener with a number; how many.
     fn take(&self, worker: &Rc<Worker>, number: usize) -> usize {
         let mut inbox = worker.inbox.borrow_mut();
-        let datagrams = inbox.receive(&self.socket, self.tells_local);
+        let datagrams = inbox.receive(&self.socket, self.kind);
         let count = datagrams.len();
         for datagram in datagrams {
             if !worker.serves(datagram.from.ip()) {

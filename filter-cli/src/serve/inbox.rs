@@ -22,7 +22,17 @@ const DATAGRAM_LEN_MAX: usize = 2048;
 /// Room for a batch, for all sockets of a worker.
 pub(super) struct Inbox {
     buffers: Vec<[u8; DATAGRAM_LEN_MAX]>,
-    headers: MultiHeaders<SockaddrStorage>,
+    /// For sockets of IPv4, and for those of IPv6. The system leaves in a header how long the address
+    /// was, and nix does not set that back: behind one of IPv4, one of IPv6 would be cut.
+    headers: [MultiHeaders<SockaddrStorage>; 2],
+}
+
+/// What kind of socket it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) is_ipv6: bool,
+    /// Whether the system tells to which address of ours a datagram came.
+    pub(super) tells_local: bool,
 }
 
 /// A datagram.
@@ -33,37 +43,35 @@ pub(super) struct Datagram<'i> {
     pub(super) octets: &'i [u8],
 }
 
-/// Has a socket bound to all addresses tell which one a datagram came to; whether it is such a socket.
-pub(super) fn ask_for_local(socket: &std::net::UdpSocket) -> io::Result<bool> {
+/// Has a socket bound to all addresses tell which one a datagram came to.
+pub(super) fn ask_for_local(socket: &std::net::UdpSocket) -> io::Result<Kind> {
     let address = socket.local_addr()?;
-    if !address.ip().is_unspecified() {
-        return Ok(false);
+    let kind = Kind { is_ipv6: address.is_ipv6(), tells_local: address.ip().is_unspecified() };
+    match kind {
+        Kind { tells_local: false, .. } => {}
+        Kind { is_ipv6: false, .. } => setsockopt(socket, Ipv4PacketInfo, &true)?,
+        Kind { is_ipv6: true, .. } => setsockopt(socket, Ipv6RecvPacketInfo, &true)?,
     }
-    match address {
-        SocketAddr::V4(_) => setsockopt(socket, Ipv4PacketInfo, &true)?,
-        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvPacketInfo, &true)?,
-    }
-    Ok(true)
+    Ok(kind)
 }
 
 impl Inbox {
     pub(super) fn new() -> Inbox {
         Inbox {
             buffers: vec![[0; DATAGRAM_LEN_MAX]; BATCH],
-            headers: MultiHeaders::preallocate(BATCH, None),
+            headers: [(); 2].map(|()| MultiHeaders::preallocate(BATCH, None)),
         }
     }
 
-    /// What has come to a socket: as much as there is and room for. `tells_local`: it was
-    /// [asked for it](ask_for_local).
-    pub(super) fn receive(&mut self, socket: &UdpSocket, tells_local: bool) -> Vec<Datagram<'_>> {
-        // The system leaves in a header how much room it used, and nix does not give it back.
+    /// What has come to a socket: as much as there is and room for.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, kind: Kind) -> Vec<Datagram<'_>> {
+        // Nor does it set back how much room was used for what the system tells.
         let mut anew;
-        let headers = if tells_local {
+        let headers = if kind.tells_local {
             anew = MultiHeaders::preallocate(BATCH, Some(cmsg_space!(in6_pktinfo)));
             &mut anew
         } else {
-            &mut self.headers
+            &mut self.headers[usize::from(kind.is_ipv6)]
         };
         let mut slices: Vec<_> =
             self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
@@ -101,4 +109,35 @@ fn local(received: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<IpAddr> {
         ControlMessageOwned::Ipv6PacketInfo(info) => Some(info.ipi6_addr.s6_addr.into()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket as Client;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_whole_whatever_came_before() {
+        let runtime = tokio::runtime::LocalRuntime::new().unwrap();
+        let mut inbox = Inbox::new();
+        for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0", "127.0.0.1:0"] {
+            let Ok(socket) = Client::bind(address) else { continue };
+            socket.set_nonblocking(true).unwrap();
+            let kind = ask_for_local(&socket).unwrap();
+            let port = socket.local_addr().unwrap().port();
+            let here: IpAddr =
+                if kind.is_ipv6 { [0, 0, 0, 0, 0, 0, 0, 1].into() } else { [127, 0, 0, 1].into() };
+            let client = Client::bind((here, 0)).unwrap();
+            client.send_to(b"a query", (here, port)).unwrap();
+            runtime.block_on(async {
+                let socket = UdpSocket::from_std(socket).unwrap();
+                socket.readable().await.unwrap();
+                let [datagram] = inbox.receive(&socket, kind).try_into().ok().unwrap();
+                assert_eq!(datagram.from, client.local_addr().unwrap(), "{address}");
+                assert_eq!(datagram.local, kind.tells_local.then_some(here), "{address}");
+                assert_eq!(datagram.octets, b"a query");
+            });
+        }
+    }
 }

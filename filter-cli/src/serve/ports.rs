@@ -18,6 +18,7 @@ use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
+use super::inbox::Kind;
 use super::worker::Worker;
 
 /// How many ports the engine can choose from, for each family of addresses.
@@ -58,17 +59,22 @@ impl Ports {
         let socket = Rc::new(UdpSocket::from_std(socket)?);
         let opened = Instant::now();
         self.0.borrow_mut().insert(id, Port { socket: Rc::downgrade(&socket), opened });
-        let listening = listen(Rc::clone(worker), id.0, Rc::clone(&socket));
+        let listening = listen(Rc::clone(worker), id, Rc::clone(&socket));
         tokio::task::spawn_local(timeout_at(opened + 2 * LIFETIME, listening));
         Ok(socket)
     }
 }
 
 /// Gives the worker what comes to a port.
-async fn listen(worker: Rc<Worker>, port: u16, socket: Rc<UdpSocket>) -> io::Result<()> {
+async fn listen(
+    worker: Rc<Worker>,
+    (port, is_ipv6): (u16, bool),
+    socket: Rc<UdpSocket>,
+) -> io::Result<()> {
+    let kind = Kind { is_ipv6, tells_local: false };
     loop {
         socket.readable().await?;
-        for datagram in worker.inbox.borrow_mut().receive(&socket, false) {
+        for datagram in worker.inbox.borrow_mut().receive(&socket, kind) {
             let (from, message) = (datagram.from, datagram.octets);
             worker.handle(Event::Answer { from, transport: Transport::Udp, port, message });
         }
