@@ -52,7 +52,9 @@ const RECEIVED_LEN: usize = (FRAME_LEN_MAX + CHECKSUM_LEN).next_multiple_of(WORD
 
 static WAKER: AtomicWaker = AtomicWaker::new();
 
-/// The interface, and the frames that go through it.
+/// The interface, and the frames that go through it. In this order what follows a frame's header of 14
+/// octets lies in whole words.
+#[repr(C, align(4))]
 pub(crate) struct Ethernet {
     address: [u8; 6],
     received: [u8; RECEIVED_LEN],
