@@ -178,10 +178,12 @@ impl<D: AsRef<[u8]>> Filter<D> {
     #[inline(never)]
     fn check_sets(&self, name: &Name, enabled: CategorySet) -> Option<Verdict> {
         let image = self.data.as_ref();
-        let suspects = self.suspects(image, name);
+        let mut room = [0; 128];
+        let starts = name.label_starts(&mut room);
+        let suspects = self.suspects(image, name, starts);
         let mut key = Key::EMPTY;
         if suspects.rules > 0 || suspects.never_block {
-            key.turn(name);
+            key.turn(name, starts);
         }
         let key = key.symbols();
 
@@ -310,14 +312,13 @@ impl<D: AsRef<[u8]>> Filter<D> {
     }
 
     /// Which sets may hold the name or a parent of it, by one walk over its suffixes.
-    fn suspects(&self, image: &[u8], name: &Name) -> Suspects {
+    fn suspects(&self, image: &[u8], name: &Name, starts: &[u8]) -> Suspects {
         let view = |(span, layout): (Span, PrefilterLayout)| layout.view(span.of(image));
         let prefilter = self.prefilter.and_then(view);
         let rules = if prefilter.is_some() { 0 } else { usize::MAX };
         // A name of a single label has no zone.
         let mut suspects = Suspects { rules, never_block: true };
-        let mut starts = [0; 128];
-        let mut hashes = SuffixHashes::of(name, &mut starts);
+        let mut hashes = SuffixHashes::at(name, starts);
         for depth in 0.. {
             let Some(hash) = hashes.next() else { break };
             if depth == 1 {
@@ -341,7 +342,9 @@ impl<D: AsRef<[u8]>> Filter<D> {
     fn ruling(&self, image: &[u8], key: &[u8], key_len_max: usize, enabled: CategorySet) -> Ruling {
         let mut ruling = Ruling::default();
         let (span, layout) = &self.rules;
-        let Some(set) = layout.view(span.of(image)) else { return ruling };
+        // It is long: it stays where it is made.
+        let set = layout.view(span.of(image));
+        let Some(set) = &set else { return ruling };
         let Some(classes) = Classes::new(self.classes.of(image)) else { return ruling };
         let others = enabled.difference(CategorySet::MANDATED).difference(CategorySet::LOCAL);
         for found in set.matches(key.get(..key_len_max).unwrap_or(key)) {

@@ -31,10 +31,13 @@ use core::fmt;
 #[derive(Clone)]
 #[repr(C, align(4))]
 pub struct Name {
-    /// Octets in use, root label included: 1 to 255.
-    len: u8,
+    /// Where the root label is: 0 to 254. So the root is all zeros, which is soon made.
+    root: u8,
     octets: [u8; Name::MAX_LEN],
 }
+
+/// Room for where the labels of a name begin; a name has at most 127.
+pub(crate) type LabelStarts = [u8; 128];
 
 impl Name {
     /// The most octets a name has on the wire, root label included (RFC 1035 section 2.3.4).
@@ -43,7 +46,7 @@ impl Name {
     pub const MAX_LABEL_LEN: usize = 63;
 
     /// The root: no labels.
-    pub const ROOT: Name = Name { octets: [0; Name::MAX_LEN], len: 1 };
+    pub const ROOT: Name = Name { root: 0, octets: [0; Name::MAX_LEN] };
 
     /// Reads a name in presentation form, with or without the trailing dot. `\.` and `\DDD`
     /// escapes are understood (RFC 1035 section 5.1); `.` alone is the root.
@@ -125,7 +128,7 @@ impl Name {
 
     /// The name on the wire: lower case, uncompressed, root label included.
     pub fn as_wire(&self) -> &[u8] {
-        self.octets.get(..usize::from(self.len)).unwrap_or(&[0])
+        self.octets.get(..=usize::from(self.root)).unwrap_or(&[0])
     }
 
     /// The eight octets from `start` on, as a little-endian number; behind the name they are
@@ -175,6 +178,22 @@ impl Name {
         at == extra
     }
 
+    /// Where the length octets of its labels are, the root's left out. The caller lends the room, so
+    /// that it is never copied.
+    #[inline]
+    pub(crate) fn label_starts<'a>(&self, room: &'a mut LabelStarts) -> &'a [u8] {
+        let wire = self.as_wire();
+        let (mut count, mut at) = (0, 0);
+        // Ends because every label has an octet at least, and the root none.
+        while let Some(&length @ 1..) = wire.get(at) {
+            let Some(start) = room.get_mut(count) else { break };
+            *start = at as u8;
+            count += 1;
+            at += usize::from(length) + 1;
+        }
+        room.get(..count).unwrap_or(&[])
+    }
+
     /// The name made of the last `labels` labels: itself when it has just as many, `None`
     /// when it has fewer.
     pub fn suffix(&self, labels: usize) -> Option<Name> {
@@ -183,7 +202,7 @@ impl Name {
         (0..drop).for_each(|_| drop_label(&mut rest));
         let mut name = Name::ROOT;
         name.octets.get_mut(..rest.rest.len())?.copy_from_slice(rest.rest);
-        name.len = rest.rest.len() as u8;
+        name.root = rest.rest.len().checked_sub(1)? as u8;
         Some(name)
     }
 }
@@ -218,7 +237,7 @@ impl core::str::FromStr for Name {
 /// ASCII, and dots inside a label, come escaped, so [`Name::from_text`] reads it back.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.len <= 1 {
+        if self.root == 0 {
             return f.write_str(".");
         }
         for (index, label) in self.labels().enumerate() {
@@ -357,7 +376,7 @@ impl Builder<'_> {
     fn finish(self) -> Result<(), NameError> {
         let root = self.name.octets.get_mut(self.label).ok_or(NameError::LongName)?;
         *root = 0;
-        self.name.len = self.end as u8;
+        self.name.root = self.label as u8;
         Ok(())
     }
 }

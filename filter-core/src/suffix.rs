@@ -2,7 +2,7 @@
 
 use core::hint::select_unpredictable;
 
-use crate::name::Name;
+use crate::name::{LabelStarts, Name};
 
 /// The 64-bit hashes of a name's suffixes, the last label first and the name itself last.
 ///
@@ -19,25 +19,18 @@ pub(crate) struct SuffixHashes<'a> {
     hash: u64,
 }
 
-/// Room for where the labels of a name begin; a name has at most 127.
-pub(crate) type LabelStarts = [u8; 128];
-
 impl<'a> SuffixHashes<'a> {
+    /// Of a name whose labels begin at [`Name::label_starts`].
+    #[inline]
+    pub(crate) fn at(name: &'a Name, starts: &'a [u8]) -> SuffixHashes<'a> {
+        let end = name.as_wire().len().saturating_sub(1);
+        SuffixHashes { name, starts: starts.iter(), end, hash: 0 }
+    }
+
     /// The caller lends the room, so that it is never copied.
     #[inline]
-    pub(crate) fn of(name: &'a Name, starts: &'a mut LabelStarts) -> SuffixHashes<'a> {
-        let wire = name.as_wire();
-        let mut label_count = 0;
-        let mut end = 0;
-        // Ends because every label has an octet at least, and the root none.
-        while let Some(&length @ 1..) = wire.get(end) {
-            let Some(start) = starts.get_mut(label_count) else { break };
-            *start = end as u8;
-            label_count += 1;
-            end += usize::from(length) + 1;
-        }
-        let starts = starts.get(..label_count).unwrap_or(&[]);
-        SuffixHashes { name, starts: starts.iter(), end, hash: 0 }
+    pub(crate) fn of(name: &'a Name, room: &'a mut LabelStarts) -> SuffixHashes<'a> {
+        SuffixHashes::at(name, name.label_starts(room))
     }
 
     /// Symbols of the [key](crate::Key) of the suffix hashed last, unless an octet that no list

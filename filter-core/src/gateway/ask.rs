@@ -191,7 +191,7 @@ fn compose_query<const MESSAGE: usize>(
     place: &Place,
 ) -> Result<(), Full> {
     buffer.clear();
-    buffer.push(&[0; HEADER_LEN])?;
+    buffer.push_array([0; HEADER_LEN])?;
     let header = Header::for_message_slice_mut(buffer);
     header.set_id(place.sent.id);
     header.set_rd(true);
@@ -207,7 +207,7 @@ fn compose_query<const MESSAGE: usize>(
 /// A response that says that there is no answer.
 fn compose_failure(question: &Question) -> Result<Buffer<{ Question::LEN_MAX }>, Full> {
     let mut buffer = Buffer::new();
-    buffer.push(&[0; HEADER_LEN])?;
+    buffer.push_array([0; HEADER_LEN])?;
     let header = Header::for_message_slice_mut(&mut buffer);
     header.set_qr(true);
     header.set_rcode(Rcode::SERVFAIL);

@@ -29,12 +29,29 @@ impl<const LEN: usize> Buffer<LEN> {
         Ok(())
     }
 
+    /// The same of so few octets that they are better written here than copied by a call.
+    pub(super) fn push_array<const COUNT: usize>(
+        &mut self,
+        octets: [u8; COUNT],
+    ) -> Result<(), Full> {
+        let rest = self.octets.get_mut(self.len..).ok_or(Full)?;
+        *rest.first_chunk_mut().ok_or(Full)? = octets;
+        self.len += COUNT;
+        Ok(())
+    }
+
     /// The same of numbers, in the order of the network.
     pub(super) fn push_numbers<const COUNT: usize>(
         &mut self,
         numbers: [u16; COUNT],
     ) -> Result<(), Full> {
-        self.push(numbers.map(u16::to_be_bytes).as_flattened())
+        let end = self.len + 2 * COUNT;
+        let places = self.octets.get_mut(self.len..end).ok_or(Full)?.as_chunks_mut().0;
+        for (place, number) in places.iter_mut().zip(numbers) {
+            *place = number.to_be_bytes();
+        }
+        self.len = end;
+        Ok(())
     }
 }
 

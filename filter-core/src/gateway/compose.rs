@@ -30,7 +30,7 @@ pub(super) fn compose<const MESSAGE: usize>(
     statement: &Statement,
 ) -> Composed {
     buffer.clear();
-    buffer.push(&[0; HEADER_LEN])?;
+    buffer.push_array([0; HEADER_LEN])?;
     let mut counts = HeaderCounts::new();
     if let Some(question) = question {
         push_question(buffer, question)?;
@@ -88,10 +88,11 @@ fn push_content<const MESSAGE: usize>(
     };
     if is_negative {
         // Of the root; serial 1, hours and a day that mean nothing, and the minimum, which does.
-        let numbers = [1, 3600, 3600, 86_400, ttl_s].map(u32::to_be_bytes);
-        let mut data = [0; 22];
-        data[2..].copy_from_slice(numbers.as_flattened());
-        push_record(buffer, &owner, Rtype::SOA, ttl_s, &data)?;
+        push_record_head(buffer, &owner, Rtype::SOA, ttl_s, 22)?;
+        buffer.push_array([0; 2])?;
+        for number in [1, 3600, 3600, 86_400, ttl_s] {
+            buffer.push_array(number.to_be_bytes())?;
+        }
     }
     Ok([answers, u16::from(is_negative)])
 }
@@ -115,11 +116,21 @@ fn push_record<const MESSAGE: usize>(
     ttl_s: u32,
     data: &[u8],
 ) -> Composed {
+    push_record_head(buffer, owner, rtype, ttl_s, data.len() as u16)?;
+    buffer.push(data)
+}
+
+/// A record up to its data, of which there will be so many octets.
+fn push_record_head<const MESSAGE: usize>(
+    buffer: &mut Buffer<MESSAGE>,
+    owner: &[u8],
+    rtype: Rtype,
+    ttl_s: u32,
+    len: u16,
+) -> Composed {
     buffer.push(owner)?;
     let ttl = [(ttl_s >> 16) as u16, ttl_s as u16];
-    let [class, len] = [Class::IN.to_int(), data.len() as u16];
-    buffer.push_numbers([rtype.to_int(), class, ttl[0], ttl[1], len])?;
-    buffer.push(data)
+    buffer.push_numbers([rtype.to_int(), Class::IN.to_int(), ttl[0], ttl[1], len])
 }
 
 /// The OPT record with the reasons; the text goes with the first.
@@ -151,7 +162,7 @@ pub(super) fn push_opt<const MESSAGE: usize>(
     len: usize,
 ) -> Composed {
     let [rcode_high, flags] = [u16::from(rcode_high) << 8, u16::from(dnssec_ok) << 15];
-    buffer.push(&[0])?;
+    buffer.push_array([0])?;
     buffer.push_numbers([Rtype::OPT.to_int(), UDP_LEN_MAX, rcode_high, flags, len as u16])
 }
 

@@ -25,9 +25,9 @@ impl Question {
     /// Octets a header and a question fill at most.
     pub(super) const LEN_MAX: usize = HEADER_LEN + Name::MAX_LEN + TYPE_AND_CLASS_LEN;
 
-    /// What [`Question::read`] takes the place of.
+    /// What [`Question::read`] takes the place of: all zeros, which are soon made.
     pub(super) const NONE: Question =
-        Question { name: Name::ROOT, qtype: Rtype::A, class: Class::IN };
+        Question { name: Name::ROOT, qtype: Rtype::from_int(0), class: Class::from_int(0) };
 
     /// The sole question of a message; see [`Question::read`].
     pub(super) fn parse(message: &Message<[u8]>) -> Option<(Question, Spelling)> {

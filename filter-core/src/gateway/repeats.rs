@@ -83,9 +83,9 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             overrides.iter().filter_map(|other| other.expires_ms).filter(|end| *end > made_ms);
         let expires_ms = expires_ms.min(made_ms.saturating_add(LIFETIME_MS));
         let expires_ms = ends.fold(expires_ms, u64::min);
-        let blocked = repeat.blocked.0.to_le_bytes();
+        let ([a, b, c, d], [e, f, g]) = (repeat.blocked.0.to_le_bytes(), key);
         // The reply first: it is where copies are aligned.
-        let parts = [repeat.octets, &blocked, &key, query];
+        let parts = [repeat.octets, &[a, b, c, d, e, f, g], query];
         self.keep(hash(&key, query), None, &parts, made_ms, expires_ms);
     }
 }

@@ -34,7 +34,7 @@ impl Name {
         let end = text.len() + 1;
         self.put_length(label, end)?;
         *self.octets.get_mut(end)? = 0;
-        self.len = end as u8 + 1;
+        self.root = end as u8;
         Some(())
     }
 

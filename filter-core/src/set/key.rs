@@ -41,31 +41,17 @@ impl Key {
     /// symbol no list entry holds.
     pub fn new(name: &Name) -> Key {
         let mut key = Key::EMPTY;
-        key.turn(name);
+        key.turn(name, name.label_starts(&mut [0; 128]));
         key
     }
 
     /// The key of the root.
     pub(crate) const EMPTY: Key = Key { symbols: [END; 256], len: 0 };
 
-    /// Makes the empty key that of a name, where it stands.
-    pub(crate) fn turn(&mut self, name: &Name) {
+    /// Makes the empty key that of a name whose labels begin there, where it stands.
+    pub(crate) fn turn(&mut self, name: &Name, starts: &[u8]) {
         let wire = name.as_wire();
-        // Where each label's length octet stands; a name has at most 127 labels.
-        let mut starts = [0u8; 128];
-        let mut count = 0usize;
-        let mut position = 0usize;
-        while let Some(&length) = wire.get(position) {
-            if length == 0 {
-                break;
-            }
-            if let Some(start) = starts.get_mut(count) {
-                *start = position as u8;
-            }
-            count += 1;
-            position += usize::from(length) + 1;
-        }
-        for &start in starts.get(..count).unwrap_or(&[]).iter().rev() {
+        for &start in starts.iter().rev() {
             if self.len > 0 {
                 self.push(SEPARATOR);
             }
