@@ -92,13 +92,12 @@ impl Ethernet {
         while RX_FIFO_INF.read() >> 16 & 0xFF != 0 {
             let status = RX_STATUS.read();
             let len = (status >> 16 & 0x3FFF) as usize;
-            let mut words = self.received.as_chunks_mut::<WORD_LEN>().0.iter_mut();
-            for _ in 0..len.div_ceil(WORD_LEN) {
-                let word = RX_DATA.read().to_le_bytes();
-                // What does not fit is read all the same, for the next frame is behind it.
-                if let Some(octets) = words.next() {
-                    *octets = word;
-                }
+            let (words, _) = self.received.as_chunks_mut::<WORD_LEN>();
+            let count = len.div_ceil(WORD_LEN);
+            words.iter_mut().take(count).for_each(|word| *word = RX_DATA.read().to_le_bytes());
+            // What does not fit is read all the same, for the next frame is behind it.
+            for _ in words.len()..count {
+                RX_DATA.read();
             }
             #[cfg(feature = "count")]
             crate::count::frame();
