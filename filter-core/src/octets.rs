@@ -50,6 +50,17 @@ impl<'a> Octets<'a> {
     }
 }
 
+/// Whether octets are equal. A word at a time, which is what a microcontroller's comparison of them is
+/// not.
+#[cfg(feature = "gateway")]
+pub(crate) fn are_equal(octets: &[u8], others: &[u8]) -> bool {
+    let ((words, rest), (other_words, other_rest)) = (octets.as_chunks(), others.as_chunks());
+    let mut pairs = words.iter().zip(other_words);
+    octets.len() == others.len()
+        && rest == other_rest
+        && pairs.all(|(&word, &other)| u32::from_le_bytes(word) == u32::from_le_bytes(other))
+}
+
 #[inline]
 pub(crate) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(*octets.get(at..)?.first_chunk()?))

@@ -70,6 +70,16 @@ impl Iterator for SuffixHashes<'_> {
     }
 }
 
+/// Another hash, of octets of any kind: that of a name is had sooner than those of all its suffixes.
+#[cfg(feature = "gateway")]
+pub(crate) fn hash(seed: u64, octets: &[u8]) -> u64 {
+    let with = |hash: u64, word| mix(hash.rotate_left(29) ^ word);
+    let (words, rest) = octets.as_chunks();
+    let hash = words.iter().fold(seed, |hash, &word| with(hash, u64::from_le_bytes(word)));
+    let rest = rest.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet));
+    with(hash, rest)
+}
+
 /// A round of the hash: a bijection, in which the upper half of the result depends on all bits.
 #[inline]
 pub(crate) fn mix(hash: u64) -> u64 {

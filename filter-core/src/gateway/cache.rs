@@ -140,9 +140,9 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
         let places = self.places.chunks_mut(WAYS).nth(set).into_iter().flatten();
         // The same again, or expired, or the oldest.
         let rank = |place: &Place| match place {
-            place if place.hash == hash && place.kind == kind => (0, 0),
-            place if place.expires_ms <= now_ms => (1, 0),
-            place => (2, place.start),
+            place if place.hash == hash && place.kind == kind => 0,
+            place if place.expires_ms <= now_ms => 1,
+            place => place.start.saturating_add(2),
         };
         if let Some(place) = places.min_by_key(|place| rank(place)) {
             *place = new;

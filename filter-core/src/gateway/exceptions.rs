@@ -4,7 +4,7 @@
 use crate::filter::{Filter, NeverBlock, Rules};
 use crate::name::Name;
 use crate::rule::{Action, Scope};
-use crate::suffix::{SuffixHashes, mix};
+use crate::suffix::hash;
 
 /// A sketch of all parents of names that are allowed or never blocked.
 ///
@@ -58,19 +58,19 @@ impl Exceptions {
 
     /// Whether an allowed name may be below this one.
     pub fn may_be_above_one(&self, name: &Name) -> bool {
-        SuffixHashes::of(name, &mut [0; 128]).last().is_none_or(|hash| {
-            places(hash)
-                .iter()
-                .all(|&(word, bit)| self.0.get(word).is_none_or(|word| word >> bit & 1 == 1))
-        })
+        *name == Name::ROOT || {
+            let mut places = places(name.as_wire()).into_iter();
+            places.all(|(word, bit)| self.0.get(word).is_none_or(|word| word >> bit & 1 == 1))
+        }
     }
 
     /// What is above the names that a scope of this name allows: its parents, and the name itself where
     /// only those below it are allowed.
     fn insert(&mut self, name: &Name, scope: Scope) {
         let above = name.label_count() - usize::from(scope.covers_self()).min(name.label_count());
-        for hash in SuffixHashes::of(name, &mut [0; 128]).take(above) {
-            for (word, bit) in places(hash) {
+        let wire = name.as_wire();
+        for &start in name.label_starts(&mut [0; 128]).iter().rev().take(above) {
+            for (word, bit) in places(wire.get(usize::from(start)..).unwrap_or(&[])) {
                 if let Some(word) = self.0.get_mut(word) {
                     *word |= 1 << bit;
                 }
@@ -105,9 +105,9 @@ impl Search<'_> {
     }
 }
 
-/// Two words, each below 1024, with a bit in it.
-fn places(hash: u64) -> [(usize, u32); 2] {
-    let hash = mix(hash);
+/// Two words, each below 1024, with a bit in it, for a name on the wire.
+fn places(wire: &[u8]) -> [(usize, u32); 2] {
+    let hash = hash(0, wire);
     [hash >> 49, hash >> 34].map(|bits| ((bits >> 5) as usize & 1023, bits as u32 & 31))
 }
 

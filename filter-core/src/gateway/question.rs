@@ -5,7 +5,8 @@ use domain::base::Message;
 use domain::base::iana::{Class, Rtype};
 
 use crate::name::Name;
-use crate::suffix::{SuffixHashes, mix};
+use crate::octets::are_equal;
+use crate::suffix;
 
 /// Octets of the header of a DNS message; the question follows it (RFC 1035 section 4.1.1).
 pub(super) const HEADER_LEN: usize = 12;
@@ -53,7 +54,9 @@ impl Question {
         let &[type_high, type_low, class_high, class_low] = message.get(end..)?.first_chunk()?;
         self.qtype = Rtype::from_int(u16::from_be_bytes([type_high, type_low]));
         self.class = Class::from_int(u16::from_be_bytes([class_high, class_low]));
-        Some(Spelling::of(spelled))
+        // As nearly all are.
+        let is_lower_case = are_equal(spelled, self.name.as_wire());
+        Some(if is_lower_case { Spelling::LOWER_CASE } else { Spelling::of(spelled) })
     }
 
     /// Octets of a message up to the end of this question.
@@ -63,9 +66,8 @@ impl Question {
 
     /// A hash of name, type and class, never 0.
     pub(super) fn hash(&self) -> u32 {
-        let name = SuffixHashes::of(&self.name, &mut [0; 128]).last().unwrap_or(0);
-        let rest = u64::from(self.qtype.to_int()) << 16 | u64::from(self.class.to_int());
-        ((mix(name ^ rest) >> 32) as u32).max(1)
+        let seed = u64::from(self.qtype.to_int()) << 16 | u64::from(self.class.to_int());
+        ((suffix::hash(seed, self.name.as_wire()) >> 32) as u32).max(1)
     }
 }
 

@@ -7,9 +7,10 @@
 //! changed ([`Context::unchanged_since_ms`]); without that nothing is repeated.
 
 use super::cache::Cache;
+use crate::octets::are_equal;
 use crate::policy::Override;
 use crate::rule::CategorySet;
-use crate::suffix::mix;
+use crate::suffix;
 
 /// Replies are repeated for so long, and made anew then.
 const LIFETIME_MS: u64 = 60_000;
@@ -54,7 +55,7 @@ impl<const ANSWERS: usize, const OCTETS: usize> Cache<ANSWERS, OCTETS> {
             let (octets, other) =
                 octets.split_at_checked(octets.len().checked_sub(query.len())?)?;
             let (octets, blocked) = octets.strip_suffix(&key)?.split_last_chunk()?;
-            if !is_same(query, other) {
+            if !are_equal(query, other) {
                 return None;
             }
             let blocked = CategorySet(u32::from_le_bytes(*blocked));
@@ -97,22 +98,9 @@ fn key(profile: u8, query: &[u8]) -> Option<[u8; 3]> {
     Some([profile, low, high])
 }
 
-/// Whether two queries of one length are equal. A word at a time, which is what a microcontroller's
-/// comparison of octets is not.
-fn is_same(query: &[u8], other: &[u8]) -> bool {
-    let ((words, rest), (other_words, other_rest)) = (query.as_chunks(), other.as_chunks());
-    let mut pairs = words.iter().zip(other_words);
-    rest == other_rest
-        && pairs.all(|(&word, &other)| u32::from_le_bytes(word) == u32::from_le_bytes(other))
-}
-
 fn hash(key: &[u8; 3], query: &[u8]) -> u32 {
     let seed = key.iter().fold(0, |seed, octet| seed << 8 | u64::from(*octet));
-    let with = |hash: u64, word| mix(hash.rotate_left(29) ^ word);
-    let (words, rest) = query.as_chunks();
-    let hash = words.iter().fold(seed, |hash, &word| with(hash, u64::from_le_bytes(word)));
-    let rest = rest.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet));
-    (with(hash, rest) >> 32) as u32
+    (suffix::hash(seed, query) >> 32) as u32
 }
 
 #[cfg(test)]
