@@ -10,6 +10,7 @@ use embassy_futures::select::{Either, select};
 use embassy_net::tcp::{TcpReader, TcpSocket, TcpWriter};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::pipe::Pipe;
+use embassy_sync::semaphore::{GreedySemaphore, Semaphore as _};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use filter_core::gateway::{Client, Event, Transport};
@@ -21,6 +22,8 @@ use crate::worker::{DNS_PORT, Worker};
 /// Connections, and of those the most that one client may have.
 pub(crate) const COUNT: usize = 3;
 const COUNT_MAX_OF_CLIENT: usize = 2;
+/// How many wait for a client at once: the stack looks after each with each frame.
+const WAITING_COUNT: usize = 2;
 /// How long a connection may take for its next query, or for reading what is written.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long a client may take to confirm that the connection is over.
@@ -31,7 +34,10 @@ pub(crate) const LEN_LEN: usize = 2;
 const QUERY_LEN_MAX: usize = 1024;
 
 /// The connections there are.
-pub(crate) struct Connections([Connection; COUNT]);
+pub(crate) struct Connections {
+    connections: [Connection; COUNT],
+    waiting: GreedySemaphore<NoopRawMutex>,
+}
 
 struct Connection {
     /// Who is at the other end; nobody when it is over.
@@ -45,12 +51,15 @@ pub(crate) type Replies = Pipe<NoopRawMutex, { LEN_LEN + MESSAGE_LEN_MAX }>;
 impl Connections {
     pub(crate) fn new(replies: &'static [Replies; COUNT]) -> Connections {
         let connection = |replies| Connection { client: Cell::new(None), replies };
-        Connections(replies.each_ref().map(connection))
+        Connections {
+            connections: replies.each_ref().map(connection),
+            waiting: GreedySemaphore::new(WAITING_COUNT),
+        }
     }
 
     /// Hands a reply over to its connection. One whose replies are not read is given up.
     pub(crate) fn reply(&self, client: &Client, message: &[u8]) {
-        let Some(connection) = self.0.get(usize::from(client.socket)) else { return };
+        let Some(connection) = self.connections.get(usize::from(client.socket)) else { return };
         let Ok(len) = u16::try_from(message.len()) else { return };
         // It may be another client's by now.
         if connection.client.get().is_none_or(|other| other.address != client.address) {
@@ -67,11 +76,11 @@ impl Connections {
 
     /// Notes a connection, unless its client has too many.
     fn begin(&self, client: Client) -> Option<&Connection> {
-        let of_client = self.0.iter().filter_map(|connection| connection.client.get());
+        let of_client = self.connections.iter().filter_map(|connection| connection.client.get());
         if of_client.filter(|other| other.key == client.key).count() >= COUNT_MAX_OF_CLIENT {
             return None;
         }
-        let connection = self.0.get(usize::from(client.socket))?;
+        let connection = self.connections.get(usize::from(client.socket))?;
         connection.replies.clear();
         connection.client.set(Some(client));
         Some(connection)
@@ -82,13 +91,17 @@ impl Connections {
 #[embassy_executor::task(pool_size = COUNT)]
 pub(crate) async fn serve(worker: &'static Worker, number: u16) {
     let (mut received, mut sent) = ([0; 1024], [0; 1024]);
-    let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
-    // A reply is one write; waiting for more to come with it only takes time.
-    socket.set_nagle_enabled(false);
-    // Also that of a connection that has only half begun.
-    socket.set_timeout(Some(IDLE));
     loop {
-        if socket.accept(DNS_PORT).await.is_ok()
+        // There is never a lack of them for good.
+        let waiting = worker.connections.waiting.acquire(1).await;
+        let mut socket = TcpSocket::new(worker.stack, &mut received, &mut sent);
+        // A reply is one write; waiting for more to come with it only takes time.
+        socket.set_nagle_enabled(false);
+        // Also that of a connection that has only half begun.
+        socket.set_timeout(Some(IDLE));
+        let accepted = socket.accept(DNS_PORT).await;
+        drop(waiting);
+        if accepted.is_ok()
             && let Some(from) = socket.remote_endpoint().map(address::of_endpoint)
             && worker.serves(from.ip())
         {
