@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::UdpSocket;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ pub(super) fn run(
     new: &str,
     per_second: u32,
     seconds: f64,
-    command: &[String],
+    reload_command: &[String],
 ) -> Result<()> {
     let names = target.names()?;
     let new = Names::new(vec![labels(new)], target.zone.as_deref());
@@ -61,7 +61,9 @@ pub(super) fn run(
         sleep(due.saturating_duration_since(Instant::now()));
         let now = Instant::now();
         if reload.is_none() && now - began > BEFORE {
-            reload = Some((now, Command::new(&command[0]).args(&command[1..]).spawn()?));
+            let mut command = Command::new(&reload_command[0]);
+            command.args(&reload_command[1..]).stdout(Stdio::null());
+            reload = Some((now, command.spawn()?));
         }
         let over = effective.map(|at| at + AFTER);
         let at_most = began + BEFORE + Duration::from_secs_f64(seconds);

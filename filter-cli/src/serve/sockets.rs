@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use anyhow::Context;
 use listenfd::ListenFd;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, Socket, Type};
 
 use crate::output::{Hint, Output};
@@ -220,7 +222,10 @@ fn bind_one(address: SocketAddr, kind: Type, is_shared: bool) -> io::Result<Sock
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
     } else {
-        let _ = socket.set_recv_buffer_size(RECEIVE_LEN);
+        // As an administrator, beyond what the system gives others.
+        if setsockopt(&socket, RcvBufForce, &RECEIVE_LEN).is_err() {
+            let _ = socket.set_recv_buffer_size(RECEIVE_LEN);
+        }
         socket.bind(&address.into())?;
     }
     Ok(socket)
