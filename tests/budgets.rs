@@ -8,6 +8,9 @@ mod common;
 #[path = "common/dns.rs"]
 mod dns;
 #[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
+#[path = "common/firmware.rs"]
+mod firmware;
+#[allow(dead_code, unreachable_pub, reason = "a part of this runner")]
 #[path = "common/server.rs"]
 mod server;
 
@@ -19,6 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use firmware::firmware_of;
 use server::{PATIENCE, Place, Process, ask, client, free_port, is_installed, upstream};
 
 const RECORD: &str = "../benches/record/board.csv";
@@ -32,6 +36,9 @@ const COUNTS: (u32, usize) = (0x21FE_0000, 0x1_0000);
 /// Where it keeps what survives a loss of power; see `board.rs` there.
 const STORAGE: (u32, usize) = (0x21FD_0000, 0x4000);
 const STACK: (u32, usize) = (0x2000_0000, 0x4000);
+/// From its eighth second to its 23rd the board does not ask for the time. While it asks, the network
+/// stack looks after one socket more with each frame.
+const AT_REST: Duration = Duration::from_secs(12);
 /// What the stack is painted with (the feature `paint-stack` of cortex-m-rt).
 const PAINT: [u8; 4] = [0xCC; 4];
 
@@ -43,8 +50,8 @@ fn nothing_costs_more_than_before() {
     let names: Vec<String> = (0..20_000).map(|number| format!("b{number}.example")).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.push("casino.example");
-    let board = Board::boot(&build(&["--features", "count"]), Place::new(&names));
     let [flash, memory] = sizes(&build(&[]));
+    let board = Board::boot(&build(&["--features", "count"]), Place::new(&names));
     let mut figures =
         vec![("flash", "octets", flash), ("memory, with the stack", "octets", memory)];
     let mut count = |figure, names: &[String]| {
@@ -101,16 +108,9 @@ fn what_another_image_costs() {
     println!("until it listens           {:9} instructions", board.until_it_listens());
 }
 
-/// Builds the firmware where `gardefou gateway` does, and gives it.
+/// The firmware of the emulated board, built so.
 fn build(arguments: &[&str]) -> Vec<u8> {
-    let root = fs::canonicalize("..").unwrap();
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or(root.join("target"), |folder| root.join(folder)).join("boards");
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--release", "--locked", "--target-dir"]).arg(&target);
-    cargo.args(arguments).current_dir(root.join("firmware/boards/mps2-an386"));
-    assert!(cargo.status().unwrap().success());
-    fs::read(target.join("thumbv7em-none-eabi/release/mps2-an386")).unwrap()
+    fs::read(firmware_of("thumbv7em-none-eabi", arguments)).unwrap()
 }
 
 /// Octets of flash and of memory that a program takes, out of its section headers (ELF, figure 4-8).
@@ -160,6 +160,7 @@ impl Board {
         let process = Process::start(&mut qemu);
         let board = Board { place, address: ([127, 0, 0, 1], port).into(), _process: process };
         board.wait();
+        std::thread::sleep(AT_REST);
         board
     }
 
